@@ -1,0 +1,135 @@
+"""The engine's one tree of errors, in Hasura's shape.
+
+A GraphQL answer carries ``{"errors": [{"message", "extensions": {"path", "code"}}]}``; the other APIs answer
+``{"path", "error", "code"}`` with an HTTP status. Codes and statuses are Hasura's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class EngineError(Exception):
+    """Anything that a client is told. ``path`` is Hasura's JSON path into the request, ``$`` for the whole."""
+
+    code: ClassVar[str] = "unexpected"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, path: str = "$", *, internal: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.internal = internal
+
+    def graphql(self) -> dict[str, Any]:
+        """One entry of a GraphQL answer's ``errors``."""
+        return {"message": self.message, "extensions": {"path": self.path, "code": self.code}}
+
+    def api(self) -> dict[str, Any]:
+        """The body of an error of the APIs that are not GraphQL."""
+        return {"path": self.path, "error": self.message, "code": self.code}
+
+
+class ValidationFailed(EngineError):
+    """The request does not fit the role's schema."""
+
+    code = "validation-failed"
+    status = 400
+
+
+class ParseFailed(EngineError):
+    """A value is not of its type."""
+
+    code = "parse-failed"
+    status = 400
+
+
+class BadRequest(EngineError):
+    """The request is of no known form."""
+
+    code = "bad-request"
+    status = 400
+
+
+class NotFound(EngineError):
+    """A session variable, or something that the request names, is missing."""
+
+    code = "not-found"
+    status = 400
+
+
+class NotExists(EngineError):
+    """The metadata names something that the database lacks."""
+
+    code = "not-exists"
+    status = 400
+
+
+class NotSupported(EngineError):
+    """Hasura knows it, this engine or this configuration does not."""
+
+    code = "not-supported"
+    status = 400
+
+
+class PermissionFailed(EngineError):
+    """A row that the role may not write."""
+
+    code = "permission-error"
+    status = 400
+
+
+class ConstraintViolation(EngineError):
+    """A constraint of the database refused the change."""
+
+    code = "constraint-violation"
+    status = 400
+
+
+class DataException(EngineError):
+    """PostgreSQL could not read a value."""
+
+    code = "data-exception"
+    status = 400
+
+
+class AccessDenied(EngineError):
+    """The caller may not use this role, or this API."""
+
+    code = "access-denied"
+    status = 400
+
+
+class InvalidHeaders(EngineError):
+    """Headers that are missing or contradict each other."""
+
+    code = "invalid-headers"
+    status = 400
+
+
+class InvalidJWT(EngineError):
+    """A token that is malformed, forged or expired."""
+
+    code = "invalid-jwt"
+    status = 400
+
+
+class JWTRoleMissing(EngineError):
+    """A token whose claims lack a role."""
+
+    code = "jwt-missing-role-claims"
+    status = 400
+
+
+class InconsistentMetadata(EngineError):
+    """The metadata does not fit the database."""
+
+    code = "unexpected"
+    status = 500
+
+
+class DatabaseUnavailable(EngineError):
+    """PostgreSQL cannot be reached, or went away."""
+
+    code = "postgres-error"
+    status = 503
