@@ -1,0 +1,374 @@
+"""One method for each thing that can be done with a session or a message."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ValidationError
+
+from backend.services.hasura_client import cursors, operations
+from backend.services.hasura_client.errors import Conflict, NotFound, PermissionDenied, UnexpectedAnswer
+from backend.services.hasura_client.live import LiveQueries
+from backend.services.hasura_client.models import (
+    ChatMessage,
+    ChatSession,
+    MessagePage,
+    SessionPage,
+    SessionStatistics,
+    Status,
+)
+from backend.services.hasura_client.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    import httpx2
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+class HasuraClient:
+    """The GraphQL API of chat-sessions for any number of users: each call carries its caller's token.
+
+    Pooled, so a process needs one: ``async with HasuraClient(url) as client``, or `open` and `aclose`.
+    Every method raises a `HasuraError`; a soft-deleted session is NotFound, unless a method says otherwise.
+
+    :param url: of GraphQL, ``http://…/v1/graphql``; subscriptions use the same with ``ws``.
+    :param timeout: seconds, for one request.
+    :param transport: carries the requests instead of the network.
+    """
+
+    def __init__(
+        self, url: str, timeout: float = 10.0, *, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        self._transport = Transport(url, timeout, transport)
+        self._live = LiveQueries(self._transport, timeout)
+
+    async def open(self) -> None:
+        await self._transport.open()
+
+    async def aclose(self) -> None:
+        await self._live.aclose()
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def ping(self, token: str) -> None:
+        """Nothing, when GraphQL answers and accepts the token."""
+        await self._transport.execute(token, operations.PING, idempotent=True)
+
+    # Sessions
+
+    async def create_chat_session(
+        self,
+        token: str,
+        *,
+        title: str | None = None,
+        category: str | None = None,
+        session_id: UUID | None = None,
+    ) -> ChatSession:
+        """A new session; with a `session_id` that the caller already has, that session as it is.
+
+        Raises Conflict when the id is somebody else's, NotFound when it is a deleted one of the caller's.
+        """
+        session_id = session_id or uuid4()
+        new = _given(session_id=str(session_id), title=title, category=category)
+        data = await self._transport.execute(
+            token, operations.CREATE_SESSION, {"object": new}, idempotent=True
+        )
+        if (row := data["insert_chat_sessions_one"]) is not None:
+            return _read(ChatSession, row)
+        where = {"session_id": {"_eq": str(session_id)}}
+        rows = await self._list_sessions(token, where, limit=1)
+        if not rows:
+            raise Conflict("this session_id is taken; choose another")
+        if not rows[0].is_active:
+            raise NotFound("no such session")
+        return rows[0]
+
+    async def get_user_chat_sessions(
+        self,
+        token: str,
+        *,
+        user_id: UUID | None = None,
+        category: str | None = None,
+        active: bool = True,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> SessionPage:
+        """A page of sessions, latest activity first. ``active=False`` lists the deleted ones.
+
+        Raises InvalidInput for a malformed `cursor`.
+        """
+        where: dict[str, Any] = {"is_active": {"_eq": active}}
+        if user_id is not None:
+            where["user_id"] = {"_eq": str(user_id)}
+        if category is not None:
+            where["category"] = {"_eq": category}
+        if cursor is not None:
+            moment, row_id = cursors.read_session_cursor(cursor)
+            when = moment.isoformat()
+            # Not the textbook "a < x or (a = x and b < y)": this form lets the index start at the cursor.
+            where["_and"] = [
+                {"updated_at": {"_lte": when}},
+                {"_or": [{"updated_at": {"_lt": when}}, {"id": {"_lt": row_id}}]},
+            ]
+        rows = await self._list_sessions(token, where, limit=limit + 1)
+        more = len(rows) > limit
+        return SessionPage(
+            items=rows[:limit], next_cursor=cursors.after_session(rows[limit - 1]) if more else None
+        )
+
+    async def get_chat_session(self, token: str, session_id: UUID) -> ChatSession:
+        where = {"session_id": {"_eq": str(session_id)}, "is_active": {"_eq": True}}
+        rows = await self._list_sessions(token, where, limit=1)
+        if not rows:
+            raise NotFound("no such session")
+        return rows[0]
+
+    async def update_chat_session(
+        self,
+        token: str,
+        session_id: UUID,
+        *,
+        title: str | None = None,
+        category: str | None = None,
+        is_active: bool | None = None,
+    ) -> ChatSession:
+        """Renames, categorises, deletes or restores; only ``is_active=True`` reaches a deleted session."""
+        where: dict[str, Any] = {"session_id": {"_eq": str(session_id)}}
+        if is_active is not True:
+            where["is_active"] = {"_eq": True}
+        changes = _given(title=title, category=category, is_active=is_active)
+        if not changes:
+            return await self.get_chat_session(token, session_id)
+        return await self._update_session(token, where, changes, idempotent=is_active is not False)
+
+    async def delete_chat_session(self, token: str, session_id: UUID) -> ChatSession:
+        """Soft: it leaves the lists and takes no messages until `update_chat_session` restores it."""
+        return await self.update_chat_session(token, session_id, is_active=False)
+
+    async def update_session_message_count(self, token: str, session_id: UUID) -> ChatSession:
+        """Recounts ``total_messages``, repairs it, and answers the session, deleted or not."""
+        data = await self._transport.execute(
+            token, operations.RECOUNT_SESSION, {"session_id": str(session_id)}, idempotent=True
+        )
+        return _only(ChatSession, data["update_session_message_count"], "no such session")
+
+    # Messages
+
+    async def get_chat_messages(
+        self, token: str, session_id: UUID, *, limit: int = 50, cursor: str | None = None
+    ) -> MessagePage:
+        """The newest page, or the one before `cursor`. Raises InvalidInput for a malformed `cursor`."""
+        where: dict[str, Any] = {"session_id": {"_eq": str(session_id)}}
+        if cursor is not None:
+            where["id"] = {"_lt": cursors.read_message_cursor(cursor)}
+        rows = await self._list_messages(token, session_id, where, limit=limit + 1)
+        page = rows[:limit]
+        return MessagePage(
+            items=page[::-1], next_cursor=cursors.before_message(page[-1]) if len(rows) > limit else None
+        )
+
+    async def find_in_session(
+        self, token: str, session_id: UUID, text: str, *, before: int, limit: int = 20
+    ) -> list[ChatMessage]:
+        """The newest messages older than row `before` that contain `text` in any case, oldest first."""
+        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        where = {
+            "session_id": {"_eq": str(session_id)},
+            "id": {"_lt": before},
+            "content": {"_ilike": f"%{pattern}%"},
+        }
+        return (await self._list_messages(token, session_id, where, limit=limit))[::-1]
+
+    async def get_session_statistics(self, token: str, session_id: UUID) -> SessionStatistics:
+        """Counts of a session's messages. Nothing, not an error, where there is no such session."""
+        data = await self._transport.execute(
+            token, operations.SESSION_STATISTICS, {"session_id": str(session_id)}, idempotent=True
+        )
+        asked, answered = data["user"]["aggregate"], data["assistant"]["aggregate"]
+        return _read(
+            SessionStatistics,
+            {
+                "user": asked["count"],
+                "assistant": answered["count"],
+                "first_at": asked["min"]["timestamp"],
+                "last_at": asked["max"]["timestamp"],
+            },
+        )
+
+    async def get_chat_message(self, token: str, message_id: UUID) -> ChatMessage | None:
+        data = await self._transport.execute(
+            token, operations.FIND_MESSAGE, {"message_id": str(message_id)}, idempotent=True
+        )
+        rows = data["chat_messages"]
+        return _read(ChatMessage, rows[0]) if rows else None
+
+    async def add_chat_message(
+        self,
+        token: str,
+        session_id: UUID,
+        content: str,
+        *,
+        message_id: UUID | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> ChatMessage:
+        """The stored message, exactly once: a second call with one `message_id` answers the first one's row.
+
+        Raises Conflict when the id already names another text or another session.
+        """
+        message_id = message_id or uuid4()
+        new = _given(
+            message_id=str(message_id), session_id=str(session_id), content=content, metadata=metadata
+        )
+        try:
+            data = await self._transport.execute(
+                token, operations.ADD_MESSAGE, {"object": new}, idempotent=True
+            )
+        except PermissionDenied:
+            raise NotFound("no such session") from None  # it is deleted
+        except NotFound:
+            raise NotFound("no such session") from None
+        if (row := data["insert_chat_messages_one"]) is not None:
+            return _read(ChatMessage, row)
+        data = await self._transport.execute(
+            token, operations.FIND_MESSAGE, {"message_id": str(message_id)}, idempotent=True
+        )
+        for row in data["chat_messages"]:
+            stored = _read(ChatMessage, row)
+            if (stored.session_id, stored.role, stored.content) == (session_id, "user", content):
+                if not row["session"]["is_active"]:
+                    raise NotFound("no such session")
+                return stored
+        raise Conflict("this message_id already names another message; choose another")
+
+    async def clear_chat_messages(self, token: str, session_id: UUID) -> int:
+        """Deletes every message of a session and answers how many there were."""
+        await self.get_chat_session(token, session_id)
+        data = await self._transport.execute(
+            token, operations.CLEAR_MESSAGES, {"session_id": str(session_id)}, idempotent=False
+        )
+        return int(data["delete_chat_messages"]["affected_rows"])
+
+    # The assistant's own, with a token of role `assistant`
+
+    async def add_assistant_message(
+        self,
+        token: str,
+        session_id: UUID,
+        *,
+        message_id: UUID,
+        reply_to: UUID,
+        metadata: dict[str, Any],
+    ) -> ChatMessage | None:
+        """An empty answer in status ``streaming``; None when the id is taken: somebody else is answering."""
+        new = {
+            "message_id": str(message_id),
+            "session_id": str(session_id),
+            "reply_to": str(reply_to),
+            "content": "",
+            "status": "streaming",
+            "metadata": metadata,
+        }
+        try:
+            # Not repeated after a lost answer: "the id is taken" would then be said by our own first attempt.
+            data = await self._transport.execute(
+                token, operations.ADD_MESSAGE, {"object": new}, idempotent=False
+            )
+        except PermissionDenied:
+            raise NotFound("no such session") from None
+        row = data["insert_chat_messages_one"]
+        return None if row is None else _read(ChatMessage, row)
+
+    async def update_assistant_message(
+        self,
+        token: str,
+        message_id: UUID,
+        *,
+        content: str,
+        status: Status,
+        metadata: dict[str, Any],
+        while_status: Status,
+        while_metadata: dict[str, Any] | None = None,
+    ) -> ChatMessage | None:
+        """The answer as changed; None when it is gone or not as `while_status`, `while_metadata` say."""
+        where: dict[str, Any] = {"message_id": {"_eq": str(message_id)}, "status": {"_eq": while_status}}
+        if while_metadata is not None:
+            where["metadata"] = {"_contains": while_metadata}
+        changes = {"content": content, "status": status, "metadata": metadata}
+        data = await self._transport.execute(
+            token, operations.UPDATE_MESSAGE, {"where": where, "set": changes}, idempotent=False
+        )
+        rows = data["update_chat_messages"]["returning"]
+        return _read(ChatMessage, rows[0]) if rows else None
+
+    # Live queries. End them with aclose() (contextlib.aclosing) or by cancelling the task that reads them.
+
+    async def watch_sessions(
+        self, token: str, *, limit: int = 200
+    ) -> AsyncGenerator[list[ChatSession], None]:
+        """The active sessions, latest activity first: now and after every change."""
+        async with aclosing(self._live.watch(token, operations.WATCH_SESSIONS, {"limit": limit})) as states:
+            async for data in states:
+                yield [_read(ChatSession, row) for row in data["chat_sessions"]]
+
+    async def watch_messages(
+        self, token: str, session_id: UUID, *, limit: int = 100
+    ) -> AsyncGenerator[list[ChatMessage], None]:
+        """The newest messages of a session, oldest first: now and after every change."""
+        variables = {"session_id": str(session_id), "limit": limit}
+        async with aclosing(self._live.watch(token, operations.WATCH_MESSAGES, variables)) as states:
+            async for data in states:
+                yield [_read(ChatMessage, row) for row in reversed(data["chat_messages"])]
+
+    async def _list_sessions(self, token: str, where: dict[str, Any], *, limit: int) -> list[ChatSession]:
+        data = await self._transport.execute(
+            token, operations.LIST_SESSIONS, {"where": where, "limit": limit}, idempotent=True
+        )
+        return [_read(ChatSession, row) for row in data["chat_sessions"]]
+
+    async def _list_messages(
+        self, token: str, session_id: UUID, where: dict[str, Any], *, limit: int
+    ) -> list[ChatMessage]:
+        data = await self._transport.execute(
+            token,
+            operations.LIST_MESSAGES,
+            {"session_id": str(session_id), "where": where, "limit": limit},
+            idempotent=True,
+        )
+        if not data["chat_sessions"]:
+            raise NotFound("no such session")
+        return [_read(ChatMessage, row) for row in data["chat_messages"]]
+
+    async def _update_session(
+        self, token: str, where: dict[str, Any], changes: dict[str, Any], *, idempotent: bool
+    ) -> ChatSession:
+        data = await self._transport.execute(
+            token, operations.UPDATE_SESSION, {"where": where, "set": changes}, idempotent=idempotent
+        )
+        return _only(ChatSession, data["update_chat_sessions"]["returning"], "no such session")
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _read(model: type[Row], row: dict[str, Any]) -> Row:
+    try:
+        return model.model_validate(row)
+    except ValidationError as exc:
+        raise UnexpectedAnswer(f"GraphQL answered with something that is no {model.__name__}") from exc
+
+
+def _only(model: type[Row], rows: list[dict[str, Any]], otherwise: str) -> Row:
+    if not rows:
+        raise NotFound(otherwise)
+    return _read(model, rows[0])

@@ -1,0 +1,110 @@
+"""The client's one tree of errors, and the only place where GraphQL's and the network's become these.
+
+Codes: https://hasura.io/docs/2.0/api-reference/graphql-api/error-codes/
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+from gql.transport.exceptions import TransportConnectionFailed, TransportQueryError, TransportServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class HasuraError(Exception):
+    """Base of all. The text may be shown to the user: it names what happened, never SQL, tokens or rows."""
+
+
+class NotFound(HasuraError):
+    """No such row, or not yours: the two are never told apart."""
+
+
+class PermissionDenied(HasuraError):
+    """The token's role may not do this."""
+
+
+class InvalidInput(HasuraError):
+    """The database or the schema refused a value."""
+
+
+class Conflict(HasuraError):
+    """The id is taken by something else."""
+
+
+class Unauthorized(HasuraError):
+    """The token is expired, forged or revoked: sign in again."""
+
+
+class Unavailable(HasuraError):
+    """GraphQL or its database cannot be reached; ``retry_after`` in seconds."""
+
+    def __init__(self, message: str, *, retry_after: int = 2, sent: bool = True) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        #: False when the request provably never left, so that even an unsafe one may be repeated.
+        self.sent = sent
+        #: False after a timeout: whoever waited that long does not want to wait again.
+        self.retryable = True
+
+
+class UnexpectedAnswer(HasuraError):
+    """An answer that does not fit the contract: a defect here or there, not the user's."""
+
+
+_UNAVAILABLE_STATUS = frozenset({429, 502, 503, 504})
+#: By code and start of the message: Hasura has one code for a row permission and for a CHECK of the table.
+_MEANING: tuple[tuple[str, str, type[HasuraError], str], ...] = (
+    ("invalid-jwt", "", Unauthorized, "the token is not valid or has expired"),
+    ("jwt-missing-role-claims", "", Unauthorized, "the token names no role"),
+    ("jwt-invalid-claims", "", Unauthorized, "the token's claims are malformed"),
+    ("invalid-headers", "", Unauthorized, "the token is missing"),
+    ("access-denied", "", PermissionDenied, "the token does not allow this"),
+    ("permission-error", "Check constraint violation", InvalidInput, "a value is out of its bounds"),
+    ("permission-error", "", PermissionDenied, "the token does not allow this"),
+    ("constraint-violation", "Foreign key violation", NotFound, "what it belongs to does not exist"),
+    ("constraint-violation", "Uniqueness violation", Conflict, "the id is taken"),
+    ("constraint-violation", "", InvalidInput, "a value is out of its bounds"),
+    ("validation-failed", "", InvalidInput, "a value was refused"),
+    ("parse-failed", "", InvalidInput, "a value was refused"),
+    ("bad-request", "", InvalidInput, "a value was refused"),
+    ("data-exception", "", InvalidInput, "a value was refused"),
+    ("postgres-error", "", Unavailable, "the database is not available right now"),
+    ("unexpected", "connection error", Unavailable, "the database is not available right now"),
+)
+
+
+def from_transport(exc: Exception) -> HasuraError:
+    """The error that a failed HTTP exchange or a broken connection means."""
+    match exc:
+        case TransportQueryError(errors=errors):
+            return from_graphql(errors or [])
+        case TransportServerError(code=code) if code in _UNAVAILABLE_STATUS:
+            return Unavailable("GraphQL is not available right now")
+        case TransportServerError(code=401):
+            return Unauthorized("the token is not valid")
+        case TimeoutError():
+            late = Unavailable("GraphQL did not answer in time", retry_after=5)
+            late.retryable = False
+            return late
+        case TransportConnectionFailed(__cause__=cause):
+            if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
+                return Unavailable("GraphQL cannot be reached", sent=False)
+            gone = Unavailable("the connection to GraphQL broke")
+            gone.retryable = not isinstance(cause, httpx2.TimeoutException)
+            return gone
+        case _:
+            return UnexpectedAnswer(f"GraphQL answered with something else ({type(exc).__name__})")
+
+
+def from_graphql(errors: Sequence[dict[str, Any]]) -> HasuraError:
+    """The error that the ``errors`` of a GraphQL answer mean; the first decides."""
+    first = errors[0] if errors else {}
+    message = str(first.get("message", ""))
+    code = str((first.get("extensions") or {}).get("code", ""))
+    for known, start, error, text in _MEANING:
+        if code == known and message.startswith(start):
+            return error(text)
+    return UnexpectedAnswer(f"GraphQL answered with an error ({code or 'no code'})")

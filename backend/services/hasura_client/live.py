@@ -1,0 +1,131 @@
+"""Live queries over WebSocket (graphql-transport-ws): one connection a token, whatever it carries."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gql import Client, GraphQLRequest
+from gql.transport.exceptions import TransportError, TransportQueryError
+from gql.transport.websockets import WebsocketsTransport
+
+from backend.services.hasura_client import operations
+from backend.services.hasura_client.errors import Unavailable, from_graphql
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from gql.client import AsyncClientSession, ReconnectingAsyncClientSession
+
+    from backend.services.hasura_client.transport import Transport
+
+LONGEST_WAIT = 5.0
+#: A page of long messages is larger than the library's default of 1 MiB.
+LARGEST_MESSAGE = 64 * 2**20
+
+
+@dataclass
+class _Connection:
+    client: Client
+    ready: asyncio.Lock = field(default_factory=asyncio.Lock)
+    session: AsyncClientSession | ReconnectingAsyncClientSession | None = None
+    users: int = 0
+
+
+class LiveQueries:
+    """Subscriptions that survive a lost connection: after a reconnect the whole state is yielded again."""
+
+    def __init__(self, transport: Transport, timeout: float) -> None:
+        self._transport = transport
+        self._url = "ws" + transport.url.removeprefix("http")
+        self._timeout = timeout
+        self._connections: dict[str, _Connection] = {}
+
+    async def watch(
+        self, token: str, document: GraphQLRequest, variables: dict[str, Any]
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """``data`` of the query now, and again whenever it changes; never ends by itself.
+
+        An outage is waited out. Raises Unauthorized once the token is refused, and what the query itself
+        did wrong.
+        """
+        request = GraphQLRequest(document, variable_values=variables)
+        failures = 0
+        while True:
+            try:
+                async with (
+                    self._connection(token) as session,
+                    aclosing(session.subscribe(request)) as answers,
+                ):
+                    async for data in answers:
+                        failures = 0
+                        yield data
+            except TransportQueryError as exc:
+                error = from_graphql(exc.errors or [])
+                if not isinstance(error, Unavailable):
+                    raise error from exc
+            except (TransportError, TimeoutError, OSError):
+                pass  # the loop below finds out why, and tries again
+            await self._raise_if_refused(token)
+            failures += 1
+            await asyncio.sleep(random.uniform(0.5, 1.0) * min(LONGEST_WAIT, 0.1 * 2 ** min(failures, 10)))  # noqa: S311
+
+    async def aclose(self) -> None:
+        connections, self._connections = list(self._connections.values()), {}
+        for connection in connections:
+            await _close(connection)
+
+    async def _raise_if_refused(self, token: str) -> None:
+        # How a WebSocket says "your token has expired" differs by protocol and version; HTTP has one code.
+        try:
+            await self._transport.execute(token, operations.PING, idempotent=False)
+        except Unavailable:
+            return
+
+    @asynccontextmanager
+    async def _connection(
+        self, token: str
+    ) -> AsyncIterator[AsyncClientSession | ReconnectingAsyncClientSession]:
+        connection = self._connections.get(token)
+        if connection is None:
+            connection = self._connections[token] = _Connection(self._new_client(token))
+        connection.users += 1
+        try:
+            async with connection.ready:
+                if connection.session is None:
+                    connection.session = await connection.client.connect_async(reconnecting=False)
+            yield connection.session
+        except Exception:
+            # Probably broken, so nobody else joins it: whoever comes next opens a new one.
+            self._forget(token, connection)
+            raise
+        finally:
+            connection.users -= 1
+            if connection.users == 0:
+                self._forget(token, connection)
+                await asyncio.shield(_close(connection))
+
+    def _forget(self, token: str, connection: _Connection) -> None:
+        if self._connections.get(token) is connection:
+            del self._connections[token]
+
+    def _new_client(self, token: str) -> Client:
+        transport = WebsocketsTransport(
+            self._url,
+            subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
+            init_payload={"headers": {"Authorization": f"Bearer {token}"}},
+            connect_timeout=self._timeout,
+            ack_timeout=self._timeout,
+            close_timeout=1,
+            connect_args={"max_size": LARGEST_MESSAGE},
+        )
+        return Client(transport=transport)
+
+
+async def _close(connection: _Connection) -> None:
+    if connection.session is not None:
+        connection.session = None
+        await connection.client.close_async()

@@ -1,0 +1,77 @@
+"""What the client answers with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+Role = Literal["user", "assistant", "system", "tool"]
+Status = Literal["pending", "streaming", "complete", "stopped", "failed"]
+
+
+class ChatSession(BaseModel):
+    """A named conversation; counts and times are kept by the database."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    session_id: UUID
+    user_id: UUID
+    title: str
+    category: str
+    total_messages: int
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    last_message_at: datetime | None
+
+
+class ChatMessage(BaseModel):
+    """One message. ``id`` orders them; ``message_id`` is the client's handle on it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    message_id: UUID
+    session_id: UUID
+    user_id: UUID
+    role: Role
+    content: str
+    timestamp: datetime
+    status: Status
+    reply_to: UUID | None
+    metadata: dict[str, Any]
+
+    @property
+    def abandoned(self) -> bool:
+        """Still ``streaming``, but its writer no longer renews the lease: it died, and a retry may go on."""
+        lease = self.metadata.get("lease_until")
+        if self.status != "streaming" or not isinstance(lease, str):
+            return False
+        return datetime.fromisoformat(lease) < datetime.now(UTC)
+
+
+class SessionPage(BaseModel):
+    """Sessions, latest activity first; ``next_cursor`` is null on the last page."""
+
+    items: list[ChatSession]
+    next_cursor: str | None = None
+
+
+class MessagePage(BaseModel):
+    """Messages in reading order, oldest first; ``next_cursor`` leads to the page before (older ones)."""
+
+    items: list[ChatMessage]
+    next_cursor: str | None = None
+
+
+class SessionStatistics(BaseModel):
+    """How many messages a session holds, by who wrote them."""
+
+    user: int
+    assistant: int
+    first_at: datetime | None
+    last_at: datetime | None
