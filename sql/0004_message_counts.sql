@@ -95,4 +95,4 @@ COMMENT ON FUNCTION update_session_message_count IS
     'Recounts total_messages and last_message_at of one session, or of all, and repairs what drifted.';
 
 -- Rows that are older than the triggers.
-SELECT count(*) FROM update_session_message_count();
+DO $$ BEGIN PERFORM update_session_message_count(); END; $$;

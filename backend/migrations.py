@@ -1,0 +1,80 @@
+"""The schema: the numbered plain-SQL files of `sql/`, applied by yoyo.
+
+yoyo reads, orders and records. Two things are done around it, because its own way does not hold. Each
+migration is applied *and recorded* in one transaction: yoyo records in a second one, so a kill between them
+blocks every later run. Concurrent runs are kept apart by an advisory lock: yoyo's is a row that a kill leaves.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import yoyo
+from psycopg import errors
+
+DIRECTORY = Path(__file__).resolve().parent.parent / "sql"
+
+# The newest applied migration, as schema_version() answers it, for callers with their own (async) connection.
+# Fails with UndefinedTable in a database that was never migrated.
+SCHEMA_VERSION_QUERY = "SELECT max(migration_id) FROM _yoyo_migration"
+
+_LOCK_KEY = 0x63686174  # "chat"; advisory locks are per database
+
+
+class MigrationError(Exception):
+    """The schema could not be brought up to date. The text is one line for a person."""
+
+
+def expected_version(directory: Path = DIRECTORY) -> str:
+    """The newest migration that this code comes with, for example ``0004_message_counts``."""
+    return max(path.stem for path in directory.glob("*.sql"))
+
+
+def schema_version(connection: psycopg.Connection) -> str | None:
+    """The newest migration that was applied to the database, ``None`` when there is none."""
+    try:
+        with connection.transaction():
+            row = connection.execute(SCHEMA_VERSION_QUERY).fetchone()
+    except errors.UndefinedTable:
+        return None
+    return row[0] if row else None
+
+
+def migrate(database_url: str, directory: Path = DIRECTORY) -> list[str]:
+    """Applies what is missing, each migration in one transaction, and answers the names of those applied.
+
+    Raises MigrationError when another migration runs, the database cannot be reached, or a migration fails
+    (which leaves the database as it was before that migration).
+    """
+    try:
+        with _only_migrator(database_url), yoyo.get_backend(_yoyo_url(database_url)) as backend:
+            backend.break_lock()  # what a killed run left: ours is the lock that counts, and we hold it
+            missing = backend.to_apply(yoyo.read_migrations(str(directory)))
+            for migration in missing:
+                try:
+                    with backend.transaction():
+                        migration.process_steps(backend, "apply")
+                        backend.mark_one(migration, log=False)
+                except psycopg.Error as cause:
+                    raise MigrationError(f"migration {migration.id} failed: {_first_line(cause)}") from cause
+            return [migration.id for migration in missing]
+    except psycopg.OperationalError as cause:
+        raise MigrationError(f"the database cannot be reached: {_first_line(cause)}") from cause
+
+
+@contextmanager
+def _only_migrator(database_url: str) -> Iterator[None]:
+    with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY]).fetchone()
+        if row is None or not row[0]:
+            raise MigrationError("another migration of this database is running: wait for it, then try again")
+        yield  # the lock ends with the connection
+
+
+def _yoyo_url(database_url: str) -> str:
+    return f"postgresql+psycopg://{database_url.partition('://')[2]}"
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

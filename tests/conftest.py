@@ -1,0 +1,98 @@
+"""Real PostgreSQL for every test: one cluster a session, one database a test, cloned from a template."""
+
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from backend.embedded_postgres import EmbeddedPostgres
+from backend.migrations import migrate
+
+DEBIAN_POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
+_TEMPLATE = "migrated"
+_OWNER, _PASSWORD = "chat", "chat-of-the-tests"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def make_user(database_url: str, name: str) -> UUID:
+    """A row in users (whose password nobody knows), for tests that do not sign in."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        row = connection.execute(
+            "INSERT INTO users (username, password_hash, display_name) VALUES (%s, '!', %s) RETURNING id",
+            [name, name],
+        ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@contextmanager
+def new_database(cluster: EmbeddedPostgres, template: str = "template1") -> Iterator[str]:
+    """A database of the role `chat` (no superuser, as in production), dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+        connection.execute(create.format(*map(sql.Identifier, (name, _OWNER, template))))
+        try:
+            yield cluster.url(name, _OWNER, _PASSWORD)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _cluster(binaries: Path | None) -> Iterator[EmbeddedPostgres]:
+    directory = Path(tempfile.mkdtemp(prefix="chat-tests-"))
+    cluster = EmbeddedPostgres(
+        directory / "postgres", free_port(), secrets.token_hex(16), binaries=binaries, durable=False
+    )
+    try:
+        with (directory / "log").open("wb") as log, cluster.running(output=log):
+            migrate(cluster.ensure_database(_TEMPLATE, _OWNER, _PASSWORD))
+            yield cluster
+    finally:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres18() -> Iterator[EmbeddedPostgres]:
+    """The embedded cluster, as `make up` runs it; its database `migrated` holds the whole schema."""
+    with _cluster(None) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def postgres15() -> Iterator[EmbeddedPostgres]:
+    """The version of the compose deployment, from Debian's package."""
+    if not (DEBIAN_POSTGRES_15 / "postgres").exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"PostgreSQL 15 is missing in {DEBIAN_POSTGRES_15}: apt-get install postgresql-15")
+        pytest.skip(f"no PostgreSQL 15 in {DEBIAN_POSTGRES_15} (apt-get install postgresql-15)")
+    with _cluster(DEBIAN_POSTGRES_15) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres18: EmbeddedPostgres) -> str:
+    """The name of the template database that `database_url` is cloned from."""
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres18: EmbeddedPostgres, migrated_template: str) -> Iterator[str]:
+    """A fresh, migrated database: `postgresql://…`, as the role that owns it."""
+    with new_database(postgres18, migrated_template) as url:
+        yield url
