@@ -121,11 +121,61 @@ class JWTRoleMissing(EngineError):
     status = 400
 
 
+class JWTInvalidClaims(EngineError):
+    """A token whose claims are of another form than the configuration says."""
+
+    code = "jwt-invalid-claims"
+    status = 400
+
+
+class Unauthorized(AccessDenied):
+    """The admin secret is missing or wrong."""
+
+    status = 401
+
+
+class InvalidJSON(EngineError):
+    """The body is no JSON."""
+
+    code = "invalid-json"
+    status = 400
+
+
+class UnexpectedPayload(EngineError):
+    """The request is well formed, but not for this transport."""
+
+    code = "unexpected-payload"
+    status = 400
+
+
+class StartFailed(EngineError):
+    """An operation that a WebSocket client may not start now."""
+
+    code = "start-failed"
+    status = 400
+
+
+class ResourceNotFound(NotFound):
+    """No such path."""
+
+    status = 404
+
+
+class Conflict(EngineError):
+    """Somebody else changed the metadata in between."""
+
+    code = "conflict"
+    status = 409
+
+
 class InconsistentMetadata(EngineError):
-    """The metadata does not fit the database."""
+    """The metadata does not fit the database; ``internal`` lists the inconsistent objects."""
 
     code = "unexpected"
-    status = 500
+    status = 400
+
+    def api(self) -> dict[str, Any]:
+        return {**super().api(), "internal": self.internal}
 
 
 class DatabaseUnavailable(EngineError):
