@@ -21,6 +21,7 @@ from backend.services.hasura_client.models import (
     MessagePage,
     SessionPage,
     SessionStatistics,
+    Status,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "PermissionDenied",
     "SessionPage",
     "SessionStatistics",
+    "Status",
     "Unauthorized",
     "Unavailable",
     "UnexpectedAnswer",

@@ -168,25 +168,25 @@ class HasuraClient:
         self, token: str, session_id: UUID, *, limit: int = 50, cursor: str | None = None
     ) -> MessagePage:
         """The newest page, or the one before `cursor`. Raises InvalidInput for a malformed `cursor`."""
-        where: dict[str, Any] = {"session_id": {"_eq": str(session_id)}}
-        if cursor is not None:
-            where["id"] = {"_lt": cursors.read_message_cursor(cursor)}
-        rows = await self._list_messages(token, session_id, where, limit=limit + 1)
+        before = cursors.read_message_cursor(cursor) if cursor is not None else None
+        rows = await self._list_messages(token, session_id, _older(session_id, before), limit=limit + 1)
         page = rows[:limit]
         return MessagePage(
             items=page[::-1], next_cursor=cursors.before_message(page[-1]) if len(rows) > limit else None
         )
+
+    async def get_messages_before(
+        self, token: str, session_id: UUID, before: int, *, limit: int
+    ) -> list[ChatMessage]:
+        """The newest messages older than row `before`, oldest first."""
+        return (await self._list_messages(token, session_id, _older(session_id, before), limit=limit))[::-1]
 
     async def find_in_session(
         self, token: str, session_id: UUID, text: str, *, before: int, limit: int = 20
     ) -> list[ChatMessage]:
         """The newest messages older than row `before` that contain `text` in any case, oldest first."""
         pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        where = {
-            "session_id": {"_eq": str(session_id)},
-            "id": {"_lt": before},
-            "content": {"_ilike": f"%{pattern}%"},
-        }
+        where = _older(session_id, before) | {"content": {"_ilike": f"%{pattern}%"}}
         return (await self._list_messages(token, session_id, where, limit=limit))[::-1]
 
     async def get_session_statistics(self, token: str, session_id: UUID) -> SessionStatistics:
@@ -279,9 +279,8 @@ class HasuraClient:
             "metadata": metadata,
         }
         try:
-            # Not repeated after a lost answer: "the id is taken" would then be said by our own first attempt.
             data = await self._transport.execute(
-                token, operations.ADD_MESSAGE, {"object": new}, idempotent=False
+                token, operations.ADD_MESSAGE, {"object": new}, idempotent=True
             )
         except PermissionDenied:
             raise NotFound("no such session") from None
@@ -296,16 +295,13 @@ class HasuraClient:
         content: str,
         status: Status,
         metadata: dict[str, Any],
-        while_status: Status,
-        while_metadata: dict[str, Any] | None = None,
+        if_metadata: dict[str, Any],
     ) -> ChatMessage | None:
-        """The answer as changed; None when it is gone or not as `while_status`, `while_metadata` say."""
-        where: dict[str, Any] = {"message_id": {"_eq": str(message_id)}, "status": {"_eq": while_status}}
-        if while_metadata is not None:
-            where["metadata"] = {"_contains": while_metadata}
+        """The answer as changed; None when it is gone, or its metadata does not contain `if_metadata`."""
+        where = {"message_id": {"_eq": str(message_id)}, "metadata": {"_contains": if_metadata}}
         changes = {"content": content, "status": status, "metadata": metadata}
         data = await self._transport.execute(
-            token, operations.UPDATE_MESSAGE, {"where": where, "set": changes}, idempotent=False
+            token, operations.UPDATE_MESSAGE, {"where": where, "set": changes}, idempotent=True
         )
         rows = data["update_chat_messages"]["returning"]
         return _read(ChatMessage, rows[0]) if rows else None
@@ -355,6 +351,11 @@ class HasuraClient:
             token, operations.UPDATE_SESSION, {"where": where, "set": changes}, idempotent=idempotent
         )
         return _only(ChatSession, data["update_chat_sessions"]["returning"], "no such session")
+
+
+def _older(session_id: UUID, before: int | None) -> dict[str, Any]:
+    where: dict[str, Any] = {"session_id": {"_eq": str(session_id)}}
+    return where if before is None else where | {"id": {"_lt": before}}
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+"""``python -m backend``: the API on CHAT_HOST:CHAT_API_PORT, until SIGTERM."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+
+import uvicorn
+
+from backend import logs
+from backend.main import create_app
+from backend.settings import SettingsError, load_settings
+
+#: Streams are ended, then the lifespan drains answers: together a few seconds.
+SHUTDOWN_AFTER = 2
+
+
+def main() -> int:
+    try:
+        settings = load_settings()
+    except SettingsError as exc:
+        print(f"backend: {exc}", file=sys.stderr)  # noqa: T201  before there is a log
+        return 2
+    logs.configure(settings.log_level)
+    try:
+        listener = _bind(settings.host, settings.api_port)
+    except OSError as exc:
+        reason = "is taken" if exc.errno == errno.EADDRINUSE else f"cannot be bound ({exc.strerror})"
+        print(  # noqa: T201
+            f"backend: port {settings.api_port} on {settings.host} {reason}: free it, or set CHAT_API_PORT"
+            " (and CHAT_HOST) to another",
+            file=sys.stderr,
+        )
+        return 1
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_AFTER,
+        )
+    )
+    server.run(sockets=[listener])
+    return 0
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""What a route may ask for: the services of this app, and who the request is from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from psycopg_pool import AsyncConnectionPool
+
+from backend.errors import Forbidden, Unauthenticated
+from backend.services.accounts import Accounts
+from backend.services.hasura_client import HasuraClient
+from backend.services.login_limits import LoginLimits
+from backend.services.refresh_tokens import RefreshTokens
+from backend.services.replies import Replies
+from backend.services.tokens import InvalidToken, Tokens, User
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Built by the app's lifespan; everything that outlives a request."""
+
+    pool: AsyncConnectionPool
+    accounts: Accounts
+    refresh_tokens: RefreshTokens
+    tokens: Tokens
+    login_limits: LoginLimits
+    hasura: HasuraClient
+    replies: Replies
+
+
+def _services(request: Request) -> Services:
+    return cast("Services", request.app.state.services)
+
+
+_bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
+
+
+def _user(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    services: Annotated[Services, Depends(_services)],
+) -> User:
+    if credentials is None:
+        raise Unauthenticated
+    try:
+        user = services.tokens.read(credentials.credentials)
+    except InvalidToken:
+        raise Unauthenticated from None
+    if "user" not in user.roles:
+        raise Forbidden
+    return user
+
+
+CurrentServices = Annotated[Services, Depends(_services)]
+CurrentUser = Annotated[User, Depends(_user)]
+Limit = Annotated[int, Query(ge=1, le=200, description="rows a page")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=200, description="`next_cursor` of the page before; opaque", examples=["MTA0Mg"]),
+]

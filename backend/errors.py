@@ -1,0 +1,250 @@
+"""Problem details (RFC 9457): the one shape of every error of the API, and where foreign errors become it.
+
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import psycopg
+import psycopg_pool
+import structlog
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from backend.logs import current_trace_id
+from backend.services import hasura_client as hasura
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI, Request
+
+    from backend.services.assistant_errors import AssistantError
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE_PREFIX = "urn:chat-sessions:problem:"
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(HTTPException):
+    """What a caller is told; `detail` is for people: no secret, no SQL, nothing of other users."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Internal error"
+    default: ClassVar[str] = (
+        "Something went wrong on our side. Try again; if it stays, tell the operator the trace id."
+    )
+
+    def __init__(
+        self, detail: str | None = None, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(self.status, detail or self.default, headers)
+        self.members = members
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "type": _TYPE_PREFIX + self.slug,
+            "title": self.title,
+            "status": self.status_code,
+            "detail": self.detail,
+            "trace_id": current_trace_id(),
+            **self.members,
+        }
+
+    def response(self) -> JSONResponse:
+        return JSONResponse(self.body(), self.status_code, self.headers, MEDIA_TYPE)
+
+
+class Invalid(Problem):
+    status, slug, title = 422, "invalid", "Invalid request"
+    default = "The request does not fit: see errors."
+
+
+class Unauthenticated(Problem):
+    status, slug, title = 401, "unauthenticated", "Not signed in"
+    default = "The access token is missing, malformed or has expired. Sign in, or refresh it."
+
+    def __init__(self, detail: str | None = None) -> None:
+        # RFC 6750, 3: the scheme, and what was wrong with the token.
+        super().__init__(
+            detail, headers={"WWW-Authenticate": 'Bearer realm="chat-sessions", error="invalid_token"'}
+        )
+
+
+class WrongCredentials(Unauthenticated):
+    slug, title = "wrong-credentials", "Wrong credentials"
+    default = "The username or the password is wrong."
+
+
+class Forbidden(Problem):
+    status, slug, title = 403, "forbidden", "Not allowed"
+    default = "The token's role does not allow this."
+
+
+class NotFound(Problem):
+    status, slug, title = 404, "not-found", "Not found"
+    default = "There is nothing here, or it is not yours."
+
+
+class MethodNotAllowed(Problem):
+    status, slug, title = 405, "method-not-allowed", "Method not allowed"
+    default = "This path does not take this method: see Allow."
+
+
+class Conflict(Problem):
+    status, slug, title = 409, "conflict", "Conflict"
+    default = "The id or the name is taken."
+
+
+class TooLarge(Problem):
+    status, slug, title = 413, "too-large", "Too large"
+    default = "The request body is larger than this API takes."
+
+
+class TooManyRequests(Problem):
+    status, slug, title = 429, "too-many-requests", "Too many requests"
+    default = "Too many attempts. Wait as long as Retry-After says."
+
+    def __init__(self, detail: str | None = None, *, retry_after: int) -> None:
+        super().__init__(detail, headers={"Retry-After": str(max(1, retry_after))})
+
+
+class AssistantFailed(Problem):
+    status, slug, title = 502, "assistant-failed", "The assistant could not answer"
+    default = "The model's answer failed. Your question is saved: send it again with the same message_id."
+
+    @classmethod
+    def of(cls, error: AssistantError, **members: Any) -> AssistantFailed:
+        """With the status that fits its kind, and how to try again."""
+        problem = cls(
+            f"{error.message} Your question is saved: send it again with the same message_id to try again.",
+            headers={"Retry-After": str(error.retry_after or 5)} if error.status == 503 else None,
+            kind=error.kind,
+            **members,
+        )
+        problem.status_code = error.status
+        return problem
+
+
+class Unavailable(Problem):
+    status, slug, title = 503, "unavailable", "Not available right now"
+    default = "A part of the service cannot be reached. Nothing was lost: try again shortly."
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 2) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "example": {
+                "type": "urn:chat-sessions:problem:not-found",
+                "title": "Not found",
+                "status": 404,
+                "detail": "There is nothing here, or it is not yours.",
+                "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+            }
+        },
+    )
+
+    type: str = Field(description="what kind of problem: a URN, listed in docs/api.md")
+    title: str
+    status: int
+    detail: str = Field(description="what happened and what to do, for people")
+    trace_id: str | None = Field(description="finds this request in the logs")
+
+
+def documented(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """``responses`` of a route, for OpenAPI: what it may answer besides success, always including 503."""
+    every: tuple[type[Problem], ...] = (*problems, Unavailable)
+    return {
+        problem.status: {
+            "description": problem.title,
+            "model": ProblemDetails,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+        }
+        for problem in every
+    }
+
+
+def from_hasura(exc: hasura.HasuraError) -> Problem:
+    match exc:
+        case hasura.NotFound():
+            return NotFound()
+        case hasura.Unauthorized():
+            return Unauthenticated()
+        case hasura.PermissionDenied():
+            return Forbidden()
+        case hasura.Conflict():
+            return Conflict(_sentence(exc))
+        case hasura.InvalidInput():
+            return Invalid(_sentence(exc))
+        case hasura.Unavailable(retry_after=retry_after):
+            return Unavailable(retry_after=retry_after)
+        case _:
+            return Problem()
+
+
+def install(app: FastAPI) -> None:
+    """Every exception that a route lets out becomes a problem."""
+
+    @app.exception_handler(Problem)
+    async def problem(_: Request, exc: Problem) -> JSONResponse:
+        return exc.response()
+
+    @app.exception_handler(hasura.HasuraError)
+    async def graphql(_: Request, exc: hasura.HasuraError) -> JSONResponse:
+        found = from_hasura(exc)
+        if found.status >= 500:
+            log.warning("graphql_failed", error=type(exc).__name__, cause=repr(exc), status=found.status)
+        return found.response()
+
+    @app.exception_handler(psycopg.OperationalError)
+    @app.exception_handler(psycopg_pool.PoolTimeout)
+    async def database(_: Request, exc: Exception) -> JSONResponse:
+        log.warning("database_unavailable", cause=type(exc).__name__)
+        return Unavailable(retry_after=5).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, exc: RequestValidationError) -> JSONResponse:
+        # Where and why, never what: the value may be a password.
+        errors = [{"loc": list(e["loc"]), "message": e["msg"]} for e in exc.errors()]
+        return Invalid(errors=errors).response()
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, exc: HTTPException) -> JSONResponse:
+        return _from_http(exc).response()
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, exc: Exception) -> JSONResponse:
+        log.error("unexpected_error", exc_info=exc)
+        return Problem().response()
+
+
+def _from_http(exc: HTTPException) -> Problem:
+    if exc.status_code == 404:
+        return NotFound()
+    if exc.status_code == 405:
+        return MethodNotAllowed(headers=exc.headers)
+    if exc.status_code == 400 and isinstance(
+        exc.__cause__, UnicodeDecodeError | json.JSONDecodeError | RecursionError
+    ):
+        return Invalid("The body is not JSON in UTF-8.")
+    if exc.status_code < 500:
+        return Invalid("The request cannot be read.")
+    return Problem()
+
+
+def _sentence(exc: Exception) -> str:
+    text = str(exc)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,119 @@
+"""The API: `create_app` builds everything, the lifespan opens and closes it."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi_offline import FastAPIOffline
+from psycopg_pool import AsyncConnectionPool
+
+from backend import errors
+from backend.deps import Services
+from backend.middleware import BodyLimit, Trace
+from backend.routes import auth, chat, chat_sessions, health
+from backend.services.accounts import Accounts
+from backend.services.hasura_client import HasuraClient
+from backend.services.llm import LlmAssistant
+from backend.services.login_limits import LoginLimits
+from backend.services.offline_assistant import OfflineAssistant
+from backend.services.passwords import Passwords
+from backend.services.refresh_tokens import RefreshTokens
+from backend.services.replies import Replies
+from backend.services.tokens import Tokens
+from backend.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
+
+#: A message of 100,000 characters, each escaped as a surrogate pair, and room around it.
+MAX_BODY = 2 * 2**20
+#: How long answers that are under way may go on after the signal to stop, in seconds.
+DRAIN_FOR = 3.0
+
+_DESCRIPTION = """\
+Named chat sessions and an assistant. Sign in under **auth**, then send `Authorization: Bearer …`.
+
+Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem details; what is not yours is 404.
+Lists are keyset-paged: follow `next_cursor` until it is null.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """An app that shares nothing with another. Without `settings` it reads the environment: SettingsError."""
+    settings = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _services(settings) as services:
+            app.state.services = services
+            yield
+
+    app = FastAPIOffline(
+        title="chat-sessions",
+        version="0.1.0",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        openapi_tags=[
+            {"name": "auth", "description": "Accounts and tokens"},
+            {"name": "sessions", "description": "Named sessions and their messages"},
+            {"name": "chat", "description": "Ask the assistant"},
+            {"name": "health", "description": "For whoever runs this"},
+        ],
+    )
+    errors.install(app)
+    for router in (auth.router, chat_sessions.router, chat.router, health.router):
+        app.include_router(router)
+    app.add_middleware(BodyLimit, limit=MAX_BODY)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "traceparent", "x-request-id"],
+            expose_headers=["Retry-After", "x-request-id"],
+        )
+    app.add_middleware(Trace)
+    return app
+
+
+@asynccontextmanager
+async def _services(settings: Settings) -> AsyncIterator[Services]:
+    async with AsyncExitStack() as stack:
+        # Opened without waiting: the API starts without its database and says so in /readyz.
+        pool = AsyncConnectionPool(
+            settings.database_url.get_secret_value(),
+            min_size=1,
+            max_size=10,
+            timeout=3.0,
+            kwargs={"connect_timeout": 3, "application_name": "chat-sessions backend"},
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+        )
+        await pool.open(wait=False)
+        stack.push_async_callback(pool.close)
+        client = await stack.enter_async_context(HasuraClient(str(settings.graphql_url)))
+        tokens = Tokens(settings.jwt_secret)
+        replies = Replies(
+            client,
+            tokens,
+            LlmAssistant(settings) if settings.uses_model else OfflineAssistant(),
+            total_timeout=settings.llm_total_timeout,
+            answer_chars=settings.llm_answer_chars,
+            at_once=settings.replies_at_once,
+            per_user=settings.replies_per_user,
+        )
+        stack.push_async_callback(replies.drain, DRAIN_FOR)
+        yield Services(
+            pool=pool,
+            accounts=Accounts(pool, Passwords()),
+            refresh_tokens=RefreshTokens(pool),
+            tokens=tokens,
+            login_limits=LoginLimits(settings.login_attempts, settings.login_attempts_per_address),
+            hasura=client,
+            replies=replies,
+        )

@@ -1,0 +1,101 @@
+"""What wraps every request: a trace id and a line in the log, and a limit on its body."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+
+from backend.errors import TooLarge
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# https://www.w3.org/TR/trace-context/#traceparent-header
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+log = structlog.get_logger("backend.access")
+
+
+class Trace:
+    """Joins the caller's trace (``traceparent``, else ``x-request-id``) or starts one, and answers both."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        trace_id, traceparent = _trace_of(Headers(scope=scope))
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(trace_id=trace_id)
+        started = time.perf_counter()
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = trace_id
+                headers["traceparent"] = traceparent
+            await send(message)
+
+        try:
+            await self.app(scope, receive, answer)
+        finally:
+            # The route's template, not the path: ids stay out of the logs.
+            route = getattr(scope.get("route"), "path", None)
+            log.info(
+                "request",
+                method=scope["method"],
+                route=route,
+                status=status,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+
+
+class BodyLimit:
+    """Refuses a body over `limit` bytes, declared or not, before it is in memory.
+
+    Starlette has the like, but answers in plain text.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > self.limit:
+            await TooLarge().response()(scope, receive, send)
+            return
+        size = 0
+
+        async def limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self.limit:
+                raise TooLarge
+            return message
+
+        await self.app(scope, limited, send)
+
+
+def _trace_of(headers: Headers) -> tuple[str, str]:
+    span = secrets.token_hex(8)
+    if found := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
+        return found[1], f"00-{found[1]}-{span}-01"
+    trace = secrets.token_hex(16)
+    given = headers.get("x-request-id", "")
+    return (given if _REQUEST_ID.fullmatch(given) else trace), f"00-{trace}-{span}-01"

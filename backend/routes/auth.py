@@ -1,0 +1,153 @@
+"""Register, sign in, stay signed in, sign out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request, status
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from backend.deps import CurrentServices, CurrentUser, Services
+from backend.errors import (
+    Conflict,
+    Invalid,
+    TooManyRequests,
+    Unauthenticated,
+    WrongCredentials,
+    documented,
+)
+from backend.routes.text import PlainText
+from backend.services.accounts import Account, UsernameTaken
+from backend.services.login_limits import TooManyAttempts
+from backend.services.refresh_tokens import RefreshRefused
+from backend.services.tokens import ACCESS_LIFETIME
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+Username = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{2,31}$"),
+    Field(
+        description="3–32 letters, digits, `_`, `.`, `-`; `Ada` and `ada` are one person", examples=["ada"]
+    ),
+]
+Password = Annotated[
+    str, PlainText, StringConstraints(min_length=8, max_length=128), Field(examples=["correct horse battery"])
+]
+RefreshToken = Annotated[str, PlainText, StringConstraints(min_length=1, max_length=200)]
+
+
+class Registration(BaseModel):
+    username: Username
+    password: Password
+    display_name: Annotated[
+        str | None, PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
+    ] = Field(None, description="the username unless given", examples=["Ada Lovelace"])
+
+
+class Credentials(BaseModel):
+    username: Annotated[str, PlainText, StringConstraints(max_length=128)] = Field(examples=["ada"])
+    password: Annotated[str, PlainText, StringConstraints(max_length=128)] = Field(
+        examples=["correct horse battery"]
+    )
+
+
+class Refresh(BaseModel):
+    refresh_token: RefreshToken
+
+
+class AccountOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    username: str
+    display_name: str
+
+
+class SignedIn(BaseModel):
+    """`access_token` is what GraphQL and this API accept, for `expires_in` seconds; then `/auth/refresh`."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str = "bearer"  # noqa: S105  the scheme of RFC 6750
+    expires_in: int = Field(int(ACCESS_LIFETIME.total_seconds()), description="seconds")
+    user: AccountOut
+
+
+@router.post(
+    "/register",
+    status_code=status.HTTP_201_CREATED,
+    summary="Create an account and sign in",
+    responses=documented(Conflict, Invalid, TooManyRequests),
+)
+async def register(body: Registration, request: Request, services: CurrentServices) -> SignedIn:
+    await _count(services, request)
+    try:
+        account = await services.accounts.create(body.username, body.password, body.display_name)
+    except UsernameTaken:
+        raise Conflict("This username is taken; choose another.") from None
+    return _signed_in(services, account, await services.refresh_tokens.issue(account.id))
+
+
+@router.post("/login", summary="Sign in", responses=documented(WrongCredentials, Invalid, TooManyRequests))
+async def login(body: Credentials, request: Request, services: CurrentServices) -> SignedIn:
+    await _count(services, request, body.username)
+    account = await services.accounts.authenticate(body.username, body.password)
+    if account is None:
+        raise WrongCredentials
+    await services.login_limits.succeeded(_address(request), body.username)
+    return _signed_in(services, account, await services.refresh_tokens.issue(account.id))
+
+
+@router.post(
+    "/refresh",
+    summary="Trade a refresh token for new tokens",
+    description="A refresh token works once. Sent again after that, it ends this sign-in.",
+    responses=documented(Unauthenticated, Invalid),
+)
+async def refresh(body: Refresh, services: CurrentServices) -> SignedIn:
+    try:
+        account, token = await services.refresh_tokens.rotate(body.refresh_token)
+    except RefreshRefused:
+        raise Unauthenticated("The refresh token is not valid any more. Sign in again.") from None
+    return _signed_in(services, account, token)
+
+
+@router.post(
+    "/logout",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="End this sign-in",
+    description="The refresh token and all its replacements stop working; the access token ends by itself.",
+    responses=documented(Invalid),
+)
+async def logout(body: Refresh, services: CurrentServices) -> None:
+    await services.refresh_tokens.revoke(body.refresh_token)
+
+
+@router.get("/me", summary="Who am I", responses=documented(Unauthenticated))
+async def me(user: CurrentUser, services: CurrentServices) -> AccountOut:
+    account = await services.accounts.find(user.id)
+    if account is None:
+        raise Unauthenticated("This account does not exist any more.")
+    return AccountOut.model_validate(account)
+
+
+def _signed_in(services: Services, account: Account, refresh_token: str) -> SignedIn:
+    return SignedIn(
+        access_token=services.tokens.access(account.id, account.role),
+        refresh_token=refresh_token,
+        user=AccountOut.model_validate(account),
+    )
+
+
+async def _count(services: Services, request: Request, username: str | None = None) -> None:
+    try:
+        await services.login_limits.attempt(_address(request), username)
+    except TooManyAttempts as exc:
+        raise TooManyRequests(retry_after=exc.retry_after) from None
+
+
+def _address(request: Request) -> str:
+    # Behind the web UI or a proxy, the browser's: uvicorn reads X-Forwarded-For of FORWARDED_ALLOW_IPS.
+    return request.client.host if request.client else "unknown"

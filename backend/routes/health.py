@@ -1,0 +1,79 @@
+"""Is the process alive, and can it work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+from uuid import UUID
+
+import psycopg
+from fastapi import APIRouter, Response, status
+from psycopg_pool import PoolTimeout
+from pydantic import BaseModel
+
+from backend.deps import CurrentServices, Services
+from backend.migrations import SCHEMA_VERSION_QUERY, expected_version
+from backend.services.hasura_client import HasuraError
+
+router = APIRouter(tags=["health"])
+
+_NOBODY = UUID(int=0)
+
+State = Literal["ok", "down", "outdated"]
+
+
+class Alive(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class Checks(BaseModel):
+    database: State
+    graphql: State
+    schema_version: State
+
+
+class Readiness(BaseModel):
+    status: Literal["ready", "not ready"]
+    checks: Checks
+
+
+@router.get("/healthz", summary="The process is alive")
+async def healthz() -> Alive:
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    summary="Database, GraphQL and schema version are as needed",
+    responses={503: {"description": "not ready: see checks", "model": Readiness}},
+)
+async def readyz(services: CurrentServices, response: Response) -> Readiness:
+    (database, schema_version), graphql = await asyncio.gather(_database(services), _graphql(services))
+    checks = Checks(database=database, graphql=graphql, schema_version=schema_version)
+    if {database, graphql, schema_version} == {"ok"}:
+        return Readiness(status="ready", checks=checks)
+    response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    response.headers["Retry-After"] = "2"
+    return Readiness(status="not ready", checks=checks)
+
+
+async def _database(services: Services) -> tuple[State, State]:
+    try:
+        async with services.pool.connection() as connection:
+            row = await (await connection.execute(SCHEMA_VERSION_QUERY)).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return "ok", "outdated"
+    except (psycopg.OperationalError, PoolTimeout):
+        return "down", "down"
+    applied = row[0] if row else None
+    # A newer schema is fine: migrations only add, and a rolling update runs old code on it.
+    return "ok", "ok" if applied is not None and applied >= expected_version() else "outdated"
+
+
+async def _graphql(services: Services) -> State:
+    try:
+        # With a token of our own: that GraphQL verifies with our key is part of "works".
+        await services.hasura.ping(services.tokens.access(_NOBODY, "user"))
+    except HasuraError:
+        return "down"
+    return "ok"

@@ -1,0 +1,82 @@
+"""Why an answer failed: one tree, saved with the answer and told to the user."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AssistantError(Exception):
+    """`kind` is for programs, `message` for the person who asked; neither holds what the provider said."""
+
+    kind: ClassVar[str] = "failed"
+    status: ClassVar[int] = 502
+    message: ClassVar[str] = "The model's answer failed."
+
+    def __init__(self, *, retry_after: int | None = None) -> None:
+        super().__init__(self.message)
+        self.retry_after = retry_after
+
+
+class Unreachable(AssistantError):
+    kind = "unreachable"
+    message = "The model cannot be reached."
+
+
+class Refused(AssistantError):
+    kind = "refused"
+    message = "The model's provider refused the request: its key or its model name is wrong."
+
+
+class RateLimited(AssistantError):
+    kind = "rate_limited"
+    status = 503
+    message = "The model's provider is busy, or its quota is used up."
+
+
+class TooLong(AssistantError):
+    kind = "too_long"
+    message = "The model's provider refused the request: the conversation may be too long for it."
+
+
+class ProviderError(AssistantError):
+    kind = "provider_error"
+    message = "The model's provider had an error."
+
+
+class TimedOut(AssistantError):
+    kind = "timeout"
+    status = 504
+    message = "The model took too long."
+
+
+class Malformed(AssistantError):
+    kind = "malformed"
+    message = "The model's provider sent something that is no answer."
+
+
+class Cut(AssistantError):
+    kind = "cut"
+    message = "The model's answer broke off."
+
+
+class Empty(AssistantError):
+    kind = "empty"
+    message = "The model answered with nothing."
+
+
+class HistoryUnavailable(AssistantError):
+    kind = "history_unavailable"
+    status = 503
+    message = "The conversation could not be read."
+
+
+class Interrupted(AssistantError):
+    kind = "interrupted"
+    status = 503
+    message = "The server was restarted while the answer was written."
+
+
+class Unexpected(AssistantError):
+    kind = "unexpected"
+    status = 500
+    message = "Something went wrong on our side while the answer was written."

@@ -1,0 +1,119 @@
+"""The assistant without a model: it says what it is, and answers about the session it is asked in."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from backend.services.offline_texts import (
+    AS_MANY_HITS,
+    connect,
+    counts,
+    found,
+    help_text,
+    no_answer,
+    nothing_found,
+    summary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from backend.services.conversation import Conversation
+
+#: Between two words, in seconds; a long answer is told faster.
+PAUSE = 0.015
+LONGEST_ANSWER = 2.5
+
+
+class OfflineAssistant:
+    """Streams word by word, as a model does, so that everything around it is the same with one."""
+
+    name = "offline-assistant"
+
+    async def answer(self, conversation: Conversation) -> AsyncGenerator[str, None]:
+        text = await _reply(conversation)
+        words = re.findall(r"\s*\S+|\s+$", text)
+        pause = min(PAUSE, LONGEST_ANSWER / max(1, len(words)))
+        for word in words:
+            yield word
+            await asyncio.sleep(pause)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+async def _reply(conversation: Conversation) -> str:
+    question = " ".join(conversation.question.content.split())
+    for pattern, skill in _SKILLS:
+        if match := pattern.search(question):
+            return await skill(conversation, match)
+    return no_answer()
+
+
+async def _counts(conversation: Conversation, _: re.Match[str]) -> str:
+    session, statistics = await asyncio.gather(conversation.session(), conversation.statistics())
+    return counts(session, statistics)
+
+
+async def _summary(conversation: Conversation, _: re.Match[str]) -> str:
+    session, history = await asyncio.gather(conversation.session(), conversation.history())
+    return summary(session, history)
+
+
+async def _search(conversation: Conversation, match: re.Match[str]) -> str:
+    wanted = match["what"].strip().strip("\"'“”‘’«»?!.").strip()
+    if not wanted:
+        return "What shall I look for? For example: **search for lisbon**."
+    hits = await conversation.find(wanted, limit=AS_MANY_HITS + 1)
+    return found(wanted, hits) if hits else nothing_found(wanted)
+
+
+async def _connect(_: Conversation, __: re.Match[str]) -> str:
+    return connect()
+
+
+async def _help(_: Conversation, __: re.Match[str]) -> str:
+    return help_text()
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text, re.IGNORECASE)
+
+
+#: The first that fits answers; a search comes first, because what is searched for may be any word.
+_SKILLS: tuple[tuple[re.Pattern[str], Callable[[Conversation, re.Match[str]], Awaitable[str]]], ...] = (
+    (
+        _pattern(
+            r"^(?:please |can you |could you )*(?:search|find|look|grep)\b"
+            r"(?: (?:this session|this chat|here|up))?(?: for| about)?:? ?(?P<what>.*)$"
+        ),
+        _search,
+    ),
+    (
+        _pattern(
+            r"\b(?:where|when) did (?:i|we|you) (?:mention|say|write|ask|talk)(?: about)? (?P<what>.+)$"
+        ),
+        _search,
+    ),
+    (_pattern(r"\bhow many\b|\bcounts?\b|\bstat(?:s|istics)\b|\bhow long is this\b"), _counts),
+    (
+        _pattern(
+            r"\bsummar|\brecap\b|\btl;?dr\b|\bwhat (?:did|have) we (?:talk|discuss|sa(?:y|id)|cover)"
+            r"|\bwhat was said\b|\bwhat is this (?:chat|session|conversation) about\b"
+        ),
+        _summary,
+    ),
+    (
+        _pattern(r"\b(?:connect|configure|set ?up|use|add)\b.*\b(?:model|llm|gpt|openai|ollama|ai)\b"),
+        _connect,
+    ),
+    (
+        _pattern(
+            r"^(?:help|hi|hello|hey|hallo|good (?:morning|evening|day)|\?)\b"
+            r"|\bwho are you\b|\bwhat are you\b|\bwhat can you do\b|^\?+$"
+        ),
+        _help,
+    ),
+)
