@@ -2,7 +2,7 @@
 
 yoyo reads, orders and records. Two things are done around it, because its own way does not hold. Each
 migration is applied *and recorded* in one transaction: yoyo records in a second one, so a kill between them
-blocks every later run. Concurrent runs are kept apart by an advisory lock: yoyo's is a row that a kill leaves.
+blocks every later run. Concurrent runs are kept apart by an advisory lock: yoyo's is a row, left by a kill.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """The operating-system account that the embedded PostgreSQL runs under.
 
 PostgreSQL refuses to run as root. Started by root, it runs as a system account of its own, which must be
-able to reach the data directory and the binaries. Their parents (a root home is 0700) are not opened to everybody
-for that: the one account gets the right to pass through them, by a POSIX access control list (acl(5)).
+able to reach the data directory and the binaries. Their parents (a root home is 0700) are not opened to
+everybody for that: the one account may pass through them, by a POSIX access control list (acl(5)).
 """
 
 import os

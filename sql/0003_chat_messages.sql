@@ -28,6 +28,9 @@ CREATE TABLE chat_messages (
 
 -- A page of history, newest first, is one range of this index at any length of history.
 CREATE INDEX chat_messages_history ON chat_messages (session_id, id DESC);
+-- A row permission adds the user to every query. Without knowing that a session has one user, the planner expects
+-- a fraction of the rows and would rather read and sort a whole session than walk the index.
+CREATE STATISTICS chat_messages_session_user (dependencies) ON session_id, user_id FROM chat_messages;
 CREATE INDEX chat_messages_reply_to ON chat_messages (reply_to) WHERE reply_to IS NOT NULL;
 
 -- What a message is and where it belongs never changes; its text, status and metadata may.
