@@ -5,11 +5,9 @@ Source: https://hasura.io/docs/2.0/deployment/graphql-engine-flags/reference/
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .auth.jwt_config import JwtConfig
@@ -64,17 +62,6 @@ class Settings(BaseSettings):
     #: Seconds that running requests get at shutdown.
     graceful_shutdown_timeout: float = Field(default=60, ge=0)
     log_level: str = "info"
-
-    @field_validator("jwt_secret", mode="before")
-    @classmethod
-    def _jwt_secret_is_json(cls, value: Any) -> Any:
-        """pydantic-settings has parsed the JSON already; text means that it was none."""
-        if isinstance(value, str):
-            try:
-                return json.loads(value)
-            except json.JSONDecodeError as error:
-                raise ValueError("HASURA_GRAPHQL_JWT_SECRET is not a JSON object") from error
-        return value
 
     @model_validator(mode="after")
     def _secrets_belong_together(self) -> Settings:

@@ -79,7 +79,8 @@ class Authenticator:
         if role not in known.allowed_roles:
             raise AccessDenied("Your requested role is not in allowed roles")
         # Only the token speaks for its bearer: x-hasura-* headers of the request are not looked at.
-        return Identity(_session(role, known.variables), expires_at=claims.get("exp"))
+        expires_at = claims["exp"] + config.allowed_skew if "exp" in claims else None
+        return Identity(_session(role, known.variables), expires_at)
 
 
 def _keys(config: JwtConfig | None) -> FixedKeys | FetchedKeys:

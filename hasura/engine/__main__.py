@@ -1,0 +1,90 @@
+"""``python -m hasura.engine``: one engine process, configured by Hasura's environment variables."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+from typing import NoReturn
+
+import uvicorn
+from pydantic import ValidationError
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from hasura.engine.errors import EngineError
+from hasura.engine.serve import logs
+from hasura.engine.serve.app import create_app
+from hasura.engine.serve.bodies import LARGEST_BODY
+from hasura.engine.settings import Settings
+
+#: Seconds that the bytes of a connection that is over may take to leave.
+LINGER = 5.0
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's, except that a client that reads nothing cannot keep a finished connection open."""
+
+    async def run_asgi(self) -> None:
+        """Runs the application for one connection, and gives its last bytes a moment."""
+        try:
+            await super().run_asgi()
+        finally:
+            self.loop.call_later(LINGER, self.transport.abort)
+
+
+def main() -> None:
+    """Serves until SIGTERM."""
+    try:
+        settings = Settings()
+        app = create_app(settings)
+    except ValidationError as error:
+        _give_up(
+            "; ".join(f"{_name(each['loc'])}: {each['msg']}" for each in error.errors(include_input=False))
+        )
+    except (ValueError, EngineError) as error:
+        _give_up(str(error))
+    logs.configure(settings.log_level)
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws=SocketProtocol,
+        ws_max_size=LARGEST_BODY,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=int(settings.graceful_shutdown_timeout),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[_listen(settings)])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Binds before anything starts, so that a taken port is said in one line."""
+    host, port = settings.server_host, settings.server_port
+    everywhere = host in ("*", "0.0.0.0", "::")  # noqa: S104 - the operator asked for it; Hasura's default
+    try:
+        if everywhere and socket.has_dualstack_ipv6() and host != "0.0.0.0":  # noqa: S104
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=2048)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server(("" if everywhere else host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            _give_up(
+                f"port {port} is taken: free it, or set HASURA_GRAPHQL_SERVER_PORT "
+                "(CHAT_GRAPHQL_PORT under `make up`)"
+            )
+        _give_up(f"cannot listen on {host}:{port} (HASURA_GRAPHQL_SERVER_HOST): {error.strerror}")
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return "HASURA_GRAPHQL_" + ".".join(map(str, location)).upper().removeprefix("HASURA_GRAPHQL_")
+
+
+def _give_up(reason: str) -> NoReturn:
+    sys.stderr.write(f"hasura.engine: {reason}\n")
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

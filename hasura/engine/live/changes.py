@@ -1,0 +1,103 @@
+"""The connection that listens: which tables changed, and which tables can be relied on to say so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import structlog
+
+from .triggers import CHANNEL, Triggers
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .triggers import Table
+
+#: Seconds of silence after which the triggers are looked at again: a table may have been made anew since.
+LOOK_AGAIN = 10.0
+#: Seconds between two attempts to connect.
+RECONNECT = 0.5
+#: A peer that vanished without a word is noticed within this many seconds.
+_KEEPALIVES = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+log = structlog.get_logger("livequery-listener")
+
+
+class ChangeFeed:
+    """Listens for as long as ``run`` does, reconnecting for ever.
+
+    ``on_change`` is called with the table that changed, or with None when any table may have: after the
+    connection came (back), and when it was lost, so that everybody looks and then polls.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        on_change: Callable[[Table | None], None],
+        on_reconnect: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._database_url = database_url
+        self._on_change = on_change
+        self._on_reconnect = on_reconnect
+        self._triggers = Triggers()
+        self._tracked: frozenset[Table] = frozenset()
+        self._announcing: frozenset[Table] = frozenset()
+        self._listening = False
+
+    def announces(self, tables: frozenset[Table]) -> bool:
+        """Whether a change of any of these tables will certainly be heard."""
+        return self._listening and bool(tables) and tables <= self._announcing
+
+    async def track(self, connection: psycopg.AsyncConnection[Any], tables: frozenset[Table]) -> None:
+        """From now on these tables are tracked; the connection is in autocommit mode."""
+        self._tracked = tables
+        self._announcing = await self._triggers.install(connection, tables)
+        self._on_change(None)
+
+    async def run(self) -> None:
+        """Never returns."""
+        outage = ""
+        while True:
+            try:
+                await self._listen()
+            except psycopg.Error as error:
+                if self._listening or not outage:
+                    outage = str(error).strip()
+                    log.warning("not listening: live queries are polled", reason=outage)
+            finally:
+                lost, self._listening = self._listening, False
+            if lost:
+                self._on_change(None)
+            await asyncio.sleep(RECONNECT)
+
+    async def _listen(self) -> None:
+        connection = await psycopg.AsyncConnection.connect(
+            self._database_url,
+            autocommit=True,
+            application_name="hasura-engine-listener",
+            **_KEEPALIVES,  # type: ignore[arg-type]
+        )
+        async with connection:
+            await connection.execute(f"LISTEN {CHANNEL}")
+            self._announcing = await self._triggers.install(connection, self._tracked)
+            self._listening = True
+            log.info("listening for changes", tables=len(self._announcing))
+            await self._on_reconnect()
+            self._on_change(None)
+            while True:
+                async for notification in connection.notifies(timeout=LOOK_AGAIN):
+                    schema, name = json.loads(notification.payload)
+                    self._on_change((schema, name))
+                announced = await self._triggers.install(connection, self._tracked)
+                if announced != self._announcing:
+                    self._announcing = announced
+                    self._on_change(None)

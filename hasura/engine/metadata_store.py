@@ -1,0 +1,106 @@
+"""The metadata where Hasura keeps it: one JSON document with a version, in the schema ``hdb_catalog``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from hasura.engine.errors import Conflict, NotSupported
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+
+CATALOG_VERSION = "48"
+EMPTY: dict[str, Any] = {"version": 3, "sources": []}
+
+_STORE = """
+INSERT INTO hdb_catalog.hdb_metadata AS stored (id, metadata) VALUES (1, %(metadata)s::json)
+ON CONFLICT (id) DO UPDATE
+   SET metadata = excluded.metadata, resource_version = stored.resource_version + 1
+ WHERE stored.resource_version = %(version)s
+RETURNING resource_version
+"""
+_NOTIFY = """
+INSERT INTO hdb_catalog.hdb_schema_notifications AS last (id, notification, resource_version, instance_id)
+VALUES (1, %(notification)s::json, %(version)s, %(instance)s)
+ON CONFLICT (id) DO UPDATE
+   SET notification = excluded.notification, resource_version = excluded.resource_version,
+       instance_id = excluded.instance_id, updated_at = now()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMetadata:
+    """``resource_version`` counts the changes; 0 means that nothing was ever stored."""
+
+    metadata: dict[str, Any]
+    resource_version: int
+
+
+class MetadataStore:
+    """One engine process's view of the catalog. Connections are given in, in autocommit mode."""
+
+    def __init__(self) -> None:
+        #: Hasura's other processes skip the notifications that they wrote themselves by it.
+        self._instance_id = uuid4()
+
+    async def prepare(self, connection: Connection) -> None:
+        """Creates the catalog where there is none.
+
+        :raises NotSupported: a catalog of another version, which only Hasura itself migrates.
+        """
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('hdb_catalog'))")
+            found = await connection.execute("SELECT to_regclass('hdb_catalog.hdb_version') IS NOT NULL")
+            if not (await found.fetchone() or (False,))[0]:
+                await connection.execute(files(__package__).joinpath("hdb_catalog.sql").read_text().encode())
+            version = await connection.execute("SELECT version FROM hdb_catalog.hdb_version")
+            row = await version.fetchone()
+        if row is None or row[0] != CATALOG_VERSION:
+            raise NotSupported(
+                f"the metadata catalog has version {row and row[0]}, this engine reads {CATALOG_VERSION}: "
+                "start Hasura 2.48 on it once, or set HASURA_GRAPHQL_METADATA_DATABASE_URL to another one"
+            )
+
+    async def load(self, connection: Connection) -> StoredMetadata:
+        """What is stored now."""
+        rows = await connection.execute(
+            "SELECT metadata, resource_version FROM hdb_catalog.hdb_metadata WHERE id = 1"
+        )
+        row = await rows.fetchone()
+        return StoredMetadata(EMPTY, 0) if row is None else StoredMetadata(row[0], row[1])
+
+    async def version(self, connection: Connection) -> int:
+        """The stored ``resource_version``: cheap enough to be asked for every second."""
+        rows = await connection.execute("SELECT resource_version FROM hdb_catalog.hdb_metadata WHERE id = 1")
+        row = await rows.fetchone()
+        return 0 if row is None else int(row[0])
+
+    async def save(self, connection: Connection, metadata: dict[str, Any], based_on: int) -> int:
+        """Stores the document and tells the other processes, both or neither; answers the new version.
+
+        :raises Conflict: the stored version is no longer ``based_on``.
+        """
+        async with connection.transaction():
+            stored = await connection.execute(_STORE, {"metadata": json.dumps(metadata), "version": based_on})
+            row = await stored.fetchone()
+            if row is None:
+                raise Conflict(
+                    f"metadata resource version referenced ({based_on}) did not match current version"
+                )
+            sources = [source["name"] for source in metadata.get("sources", [])]
+            notification = {"metadata": True, "remote_schemas": [], "sources": sources, "data_connectors": []}
+            await connection.execute(
+                _NOTIFY,
+                {
+                    "notification": json.dumps(notification),
+                    "version": row[0],
+                    "instance": self._instance_id,
+                },
+            )
+        return int(row[0])

@@ -1,0 +1,52 @@
+"""The routes of the engine, put together."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route, WebSocketRoute
+
+from . import http, metadata_api, service, ws
+from .engine import Engine
+from .request_id import RequestId
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hasura.engine.settings import Settings
+
+
+def create_app(settings: Settings) -> Starlette:
+    """An ASGI application that runs its engine for as long as its lifespan.
+
+    :raises ValueError: a setting cannot be used.
+    :raises BadRequest: the metadata directory cannot be read.
+    """
+    engine = Engine(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with engine.running():
+            yield
+
+    app = Starlette(
+        routes=[
+            Route("/v1/graphql", http.graphql, methods=["POST"]),
+            WebSocketRoute("/v1/graphql", ws.graphql_socket),
+            Route("/v1alpha1/graphql", http.graphql_v1alpha1, methods=["POST"]),
+            WebSocketRoute("/v1alpha1/graphql", ws.graphql_socket),
+            Route("/v1/metadata", metadata_api.metadata, methods=["POST"]),
+            Route("/v1/version", service.version),
+            Route("/v1alpha1/config", service.config),
+            Route("/healthz", service.healthz),
+            Route("/hasura/healthz", service.healthz),
+        ],
+        middleware=[Middleware(RequestId), *engine.cors.middleware()],
+        exception_handlers={404: service.nothing_here, 405: service.nothing_here, 500: service.broken},
+        lifespan=lifespan,
+    )
+    app.state.engine = engine
+    return app

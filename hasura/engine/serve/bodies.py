@@ -1,0 +1,86 @@
+"""JSON into requests, refused in Hasura's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from hasura.engine.errors import EngineError, InvalidJSON, ParseFailed
+from hasura.engine.pipeline import GraphQLRequest
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+#: Bytes. Far above any honest GraphQL request, far below what one client may make a process hold.
+LARGEST_BODY = 16 * 1024 * 1024
+
+_KINDS: dict[type, str] = {
+    dict: "Object",
+    list: "Array",
+    str: "String",
+    bool: "Boolean",
+    int: "Number",
+    float: "Number",
+    type(None): "Null",
+}
+
+
+class BodyTooLarge(EngineError):
+    """More than ``LARGEST_BODY``."""
+
+    code = "bad-request"
+    status = 413
+
+
+async def read_json(request: Request) -> Any:
+    """The body of a request.
+
+    :raises BodyTooLarge: without reading the rest.
+    :raises InvalidJSON: no JSON, or no UTF-8.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise BodyTooLarge(f"the body is larger than {LARGEST_BODY} bytes")
+    return parse_json(bytes(body))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """:raises InvalidJSON: it is none."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJSON(f"Error in $: Failed reading: not a valid json value: {error}") from error
+
+
+def expect(kind: type, value: Any, path: str, what: str) -> Any:
+    """:raises ParseFailed: the value is of another JSON type."""
+    if type(value) is not kind:
+        wanted, found = _KINDS[kind], _KINDS[type(value)]
+        raise ParseFailed(f"parsing {what} failed, expected {wanted}, but encountered {found}", path)
+    return value
+
+
+def field(value: dict[str, Any], name: str, path: str) -> Any:
+    """:raises ParseFailed: the object lacks the field."""
+    if name not in value:
+        raise ParseFailed(f'key "{name}" not found', path)
+    return value[name]
+
+
+def graphql_request(value: Any, path: str = "$") -> GraphQLRequest:
+    """``{"query", "variables"?, "operationName"?}``.
+
+    :raises ParseFailed: it is of another form.
+    """
+    expect(dict, value, path, "GraphQL request")
+    query = expect(str, field(value, "query", path), f"{path}.query", "Text")
+    name = value.get("operationName")
+    if name is not None:
+        expect(str, name, f"{path}.operationName", "Text")
+    variables = value.get("variables")
+    if variables is not None:
+        expect(dict, variables, f"{path}.variables", "HashMap ~Text")
+    return GraphQLRequest(query, name, variables or {})

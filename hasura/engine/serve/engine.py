@@ -1,0 +1,232 @@
+"""What one engine process holds: its connections, the metadata that it serves, and who is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import structlog
+from psycopg_pool import AsyncConnectionPool
+
+from hasura.engine.auth.authenticator import Authenticator
+from hasura.engine.errors import DatabaseUnavailable, EngineError, InconsistentMetadata
+from hasura.engine.execute.failures import translate
+from hasura.engine.live.queries import LiveQueries
+from hasura.engine.metadata.directory import load_metadata_directory
+from hasura.engine.metadata_store import MetadataStore, StoredMetadata
+from hasura.engine.snapshot import build_snapshot
+
+from .cors import CorsPolicy
+from .ws_messages import Close
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from hasura.engine.execute.run import Pool
+    from hasura.engine.settings import Settings
+    from hasura.engine.snapshot import Snapshot
+
+    from .ws import Connection
+
+#: Seconds that a request waits for a free connection.
+POOL_TIMEOUT = 5.0
+
+log = structlog.get_logger("schema-sync")
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    snapshot: Snapshot
+    resource_version: int
+
+
+class Engine:
+    """``running()`` connects and follows the stored metadata; a database that is not up yet is waited for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.authenticator = Authenticator(
+            settings.admin_secret, settings.jwt_secret, settings.unauthorized_role
+        )
+        self.cors = CorsPolicy(settings)
+        self.pool = _pool(
+            settings.database_url,
+            "data",
+            size=settings.pg_connections,
+            lifetime=settings.pg_conn_lifetime,
+        )
+        self.live = LiveQueries(settings, self.pool)
+        self._metadata_pool = _pool(
+            settings.metadata_url, "metadata", size=2, lifetime=settings.pg_conn_lifetime
+        )
+        self._store = MetadataStore()
+        directory = settings.metadata_dir
+        self._to_apply = None if directory is None else load_metadata_directory(directory)
+        self._served: _Served | None = None
+        self._changing = asyncio.Lock()
+        self._connections: set[Connection] = set()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serves for as long as this lasts."""
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self.authenticator.keys.kept_fresh())
+            for pool in (self.pool, self._metadata_pool):
+                await pool.open()
+                stack.push_async_callback(pool.close)
+            await stack.enter_async_context(self.live.listening())
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            follower = tasks.create_task(self._follow_metadata(), name="schema-sync")
+            yield
+            follower.cancel()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is served now.
+
+        :raises DatabaseUnavailable: PostgreSQL has not been reached since the start.
+        """
+        if self._served is None:
+            raise DatabaseUnavailable("the engine has not reached its database yet")
+        return self._served.snapshot
+
+    async def check_health(self) -> None:
+        """:raises DatabaseUnavailable: the metadata's database does not answer, or never has."""
+        async with self._metadata_connection() as connection:
+            await connection.execute("SELECT 1")
+        _ = self.snapshot
+
+    async def stored_metadata(self) -> StoredMetadata:
+        """What is stored now, by whomever.
+
+        :raises DatabaseUnavailable: it cannot be read.
+        """
+        async with self._metadata_connection() as connection:
+            return await self._store.load(connection)
+
+    async def replace_metadata(
+        self, metadata: dict[str, Any], *, allow_inconsistent: bool, based_on: int | None = None
+    ) -> Snapshot:
+        """Serves other metadata, and stores it for all engines on this database; both or neither.
+
+        :raises InconsistentMetadata: it does not fit the database, and ``allow_inconsistent`` is false.
+        :raises Conflict: the stored version is not ``based_on``.
+        """
+        async with self._changing, self._metadata_connection() as connection:
+            if based_on is None:
+                based_on = await self._store.version(connection)
+            async with self._data_connection() as data:
+                snapshot = await self._build(metadata, data)
+                if snapshot.inconsistencies and not allow_inconsistent:
+                    raise InconsistentMetadata(
+                        "cannot continue due to inconsistent metadata",
+                        "$.args",
+                        internal=snapshot.inconsistencies,
+                    )
+                version = await self._store.save(connection, metadata, based_on)
+                await self._serve(_Served(snapshot, version), data)
+        return snapshot
+
+    async def reload_metadata(self) -> Snapshot:
+        """Reads the database's tables anew, here and in every engine on it."""
+        stored = await self.stored_metadata()
+        return await self.replace_metadata(
+            stored.metadata, allow_inconsistent=True, based_on=stored.resource_version
+        )
+
+    @contextlib.contextmanager
+    def connected(self, connection: Connection) -> Iterator[None]:
+        """A WebSocket is open meanwhile."""
+        self._connections.add(connection)
+        try:
+            yield
+        finally:
+            self._connections.discard(connection)
+
+    async def _follow_metadata(self) -> None:
+        interval = self.settings.schema_sync_poll_interval / 1000
+        trouble = ""
+        prepared = False
+        while True:
+            try:
+                async with self._metadata_connection() as connection:
+                    if not prepared:
+                        await self._store.prepare(connection)
+                        prepared = True
+                    await self._catch_up(connection)
+                trouble = ""
+            except (EngineError, psycopg.Error) as error:
+                if str(error) != trouble:
+                    trouble = str(error)
+                    log.warning("the metadata cannot be read: trying again", reason=trouble)
+            await asyncio.sleep(interval)
+
+    async def _catch_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        async with self._changing:
+            version = await self._store.version(connection)
+            if self._served is not None and self._served.resource_version == version:
+                return
+            stored = await self._store.load(connection)
+            if self._to_apply is not None and self._to_apply != stored.metadata:
+                version = await self._store.save(connection, self._to_apply, stored.resource_version)
+                stored = StoredMetadata(self._to_apply, version)
+            self._to_apply = None
+            async with self._data_connection() as data:
+                snapshot = await self._build(stored.metadata, data)
+                await self._serve(_Served(snapshot, stored.resource_version), data)
+
+    async def _build(self, metadata: dict[str, Any], data: psycopg.AsyncConnection[Any]) -> Snapshot:
+        return await build_snapshot(
+            metadata,
+            data,
+            stringify_numeric=self.settings.stringify_numeric_types,
+            infer_function_permissions=self.settings.infer_function_permissions,
+        )
+
+    async def _serve(self, served: _Served, data: psycopg.AsyncConnection[Any]) -> None:
+        first = self._served is None
+        self._served = served
+        if not first and self.settings.close_websockets_on_metadata_change:
+            # Their plans were made under other permissions.
+            for connection in self._connections:
+                connection.tell([Close(1012, "Server state changed, restarting the server")])
+        await self.live.track(data, served.snapshot.tables)
+        log.info(
+            "serving metadata",
+            resource_version=served.resource_version,
+            tables=len(served.snapshot.tables),
+            inconsistent_objects=served.snapshot.inconsistencies,
+        )
+
+    def _metadata_connection(self) -> contextlib.AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]:
+        return _connection(self._metadata_pool)
+
+    def _data_connection(self) -> contextlib.AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]:
+        return _connection(self.pool)
+
+
+@contextlib.asynccontextmanager
+async def _connection(pool: Pool) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    try:
+        async with pool.connection() as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise translate(error) from error
+
+
+def _pool(url: str, name: str, *, size: int, lifetime: float) -> Pool:
+    return AsyncConnectionPool(
+        url,
+        name=name,
+        min_size=min(2, size),
+        max_size=size,
+        max_lifetime=lifetime,
+        timeout=POOL_TIMEOUT,
+        # An attempt that fails is given up soon: the next request makes a new one, without a growing delay.
+        reconnect_timeout=2,
+        open=False,
+        kwargs={"autocommit": True, "connect_timeout": 5, "application_name": f"hasura-engine-{name}"},
+    )
