@@ -1,0 +1,166 @@
+"""Reads the catalog in two statements.
+
+SQLAlchemy's inspector would need several round trips for each table and knows nothing of function arguments, view
+updatability or comments in one pass; PostgreSQL can answer all of it as JSON at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hasura.engine.catalog.model import (
+    Argument,
+    Catalog,
+    Column,
+    ForeignKey,
+    Function,
+    PgType,
+    Table,
+    UniqueKey,
+)
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+# Schemas that are PostgreSQL's or the engine's own. Toast and temporary ones have names of their own kind.
+_IGNORED = "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'hdb_catalog', 'hdb_lib')"
+
+_TYPE = """jsonb_build_object(
+    'name', {t}.typname, 'sql', format_type({t}.oid, NULL),
+    'element', CASE WHEN {t}.typelem <> 0 AND {t}.typcategory = 'A' THEN
+        (SELECT jsonb_build_object('name', e.typname, 'sql', format_type(e.oid, NULL))
+           FROM pg_type e WHERE e.oid = {t}.typelem) END)"""
+
+# contype 'n' (NOT NULL, since PostgreSQL 18) is no key: only 'p' and 'u' are asked for.
+_TABLES = f"""
+SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
+       obj_description(c.oid, 'pg_class') AS comment,
+       pg_relation_is_updatable(c.oid, true) AS updatable,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'name', a.attname, 'type', {_TYPE.format(t="t")},
+                   'nullable', NOT (a.attnotnull OR (t.typtype = 'd' AND t.typnotnull)),
+                   'has_default', a.atthasdef OR a.attidentity <> '',
+                   'generated', a.attidentity = 'a' OR a.attgenerated <> '',
+                   'comment', col_description(c.oid, a.attnum)) ORDER BY a.attnum), '[]')
+          FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'name', k.conname, 'kind', k.contype,
+                   'columns', (SELECT jsonb_agg(a.attname ORDER BY u.place)
+                                 FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, place)
+                                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attnum))
+                   ORDER BY k.conname), '[]')
+          FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('p', 'u')) AS keys,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'name', k.conname, 'remote_schema', rn.nspname, 'remote_table', rc.relname,
+                   'columns', (SELECT jsonb_agg(a.attname ORDER BY u.place)
+                                 FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, place)
+                                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = u.attnum),
+                   'remote_columns', (SELECT jsonb_agg(a.attname ORDER BY u.place)
+                                 FROM unnest(k.confkey) WITH ORDINALITY AS u (attnum, place)
+                                 JOIN pg_attribute a ON a.attrelid = rc.oid AND a.attnum = u.attnum))
+                   ORDER BY k.conname), '[]')
+          FROM pg_constraint k JOIN pg_class rc ON rc.oid = k.confrelid
+          JOIN pg_namespace rn ON rn.oid = rc.relnamespace
+         WHERE k.conrelid = c.oid AND k.contype = 'f') AS foreign_keys
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_IGNORED}
+"""
+
+_FUNCTIONS = f"""
+SELECT n.nspname AS schema, p.proname AS name, p.provolatile::text AS volatility, p.proretset AS returns_set,
+       obj_description(p.oid, 'pg_proc') AS comment,
+       CASE WHEN rt.typrelid <> 0 THEN (SELECT jsonb_build_array(rn.nspname, rc.relname)
+            FROM pg_class rc JOIN pg_namespace rn ON rn.oid = rc.relnamespace
+           WHERE rc.oid = rt.typrelid AND rc.relkind IN ('r', 'p', 'v', 'm', 'f')) END AS returns,
+       p.pronargs AS inputs, p.pronargdefaults AS defaults, coalesce(p.proargnames, '{{}}') AS names,
+       (SELECT coalesce(jsonb_agg({_TYPE.format(t="t")} ORDER BY u.place), '[]')
+          FROM unnest(p.proargtypes) WITH ORDINALITY AS u (oid, place) JOIN pg_type t ON t.oid = u.oid) AS types,
+       count(*) OVER (PARTITION BY n.nspname, p.proname) > 1 AS overloaded
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_type rt ON rt.oid = p.prorettype
+ WHERE p.prokind = 'f' AND p.provariadic = 0 AND {_IGNORED}
+"""
+
+# pg_relation_is_updatable answers these bits (CmdType of the server's source: 2 update, 3 insert, 4 delete).
+_UPDATABLE, _INSERTABLE, _DELETABLE = 1 << 2, 1 << 3, 1 << 4
+
+
+async def read_catalog(connection: AsyncConnection[Any]) -> Catalog:
+    """The catalog of the database that ``connection`` is on. Raises psycopg's errors."""
+    tables = await (await connection.execute(_TABLES)).fetchall()
+    functions = await (await connection.execute(_FUNCTIONS)).fetchall()
+    return Catalog(
+        tables={(row[0], row[1]): _table(*row) for row in tables},
+        functions={(row[0], row[1]): _function(*row) for row in functions},
+    )
+
+
+def _table(
+    schema: str,
+    name: str,
+    kind: Any,
+    comment: str | None,
+    writable: int,
+    columns: list[dict[str, Any]],
+    keys: list[dict[str, Any]],
+    foreign_keys: list[dict[str, Any]],
+) -> Table:
+    unique = [(UniqueKey(key["name"], tuple(key["columns"])), key["kind"] == "p") for key in keys]
+    return Table(
+        schema=schema,
+        name=name,
+        kind=kind,
+        columns=tuple(Column(**{**column, "type": _type(column["type"])}) for column in columns),
+        primary_key=next((key for key, primary in unique if primary), None),
+        unique_keys=tuple(key for key, _ in unique),
+        foreign_keys=tuple(
+            ForeignKey(
+                key["name"],
+                tuple(key["columns"]),
+                (key["remote_schema"], key["remote_table"]),
+                tuple(key["remote_columns"]),
+            )
+            for key in foreign_keys
+        ),
+        comment=comment,
+        insertable=bool(writable & _INSERTABLE),
+        updatable=bool(writable & _UPDATABLE),
+        deletable=bool(writable & _DELETABLE),
+    )
+
+
+def _function(
+    schema: str,
+    name: str,
+    volatility: Any,
+    returns_set: bool,
+    comment: str | None,
+    returns: list[str] | None,
+    inputs: int,
+    defaults: int,
+    names: list[str],
+    types: list[dict[str, Any]],
+    overloaded: bool,
+) -> Function:
+    return Function(
+        schema=schema,
+        name=name,
+        arguments=tuple(
+            Argument(
+                names[place] if place < len(names) else "",
+                _type(type_),
+                has_default=place >= inputs - defaults,
+            )
+            for place, type_ in enumerate(types)
+        ),
+        returns=(returns[0], returns[1]) if returns else None,
+        returns_set=returns_set,
+        volatility=volatility,
+        comment=comment,
+        overloaded=overloaded,
+    )
+
+
+def _type(value: dict[str, Any]) -> PgType:
+    element = value.get("element")
+    return PgType(value["name"], value["sql"], _type(element) if element else None)

@@ -1,0 +1,120 @@
+"""Parses a request and picks its operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from graphql import (
+    FragmentDefinitionNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    ValidationRule,
+    parse,
+    validate,
+)
+from graphql.validation import (
+    KnownDirectivesRule,
+    KnownFragmentNamesRule,
+    NoFragmentCyclesRule,
+    NoUndefinedVariablesRule,
+    OverlappingFieldsCanBeMergedRule,
+    UniqueDirectivesPerLocationRule,
+    UniqueOperationNamesRule,
+    UniqueVariableNamesRule,
+)
+
+from hasura.engine.errors import ValidationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from graphql import DocumentNode, GraphQLSchema
+
+#: Bounds the work that one request text can cause before any of it is looked at.
+MAX_TOKENS = 20_000
+
+OperationKind = Literal["query", "mutation", "subscription"]
+
+# The rules that look at a document as a whole. Fields, arguments and values are checked where they are typed
+# (selection, values), because Hasura words and places those errors in its own way.
+_RULES: list[type[ValidationRule]] = [
+    UniqueOperationNamesRule,
+    UniqueVariableNamesRule,
+    KnownFragmentNamesRule,
+    NoFragmentCyclesRule,
+    NoUndefinedVariablesRule,
+    KnownDirectivesRule,
+    UniqueDirectivesPerLocationRule,
+    OverlappingFieldsCanBeMergedRule,
+]
+
+
+@dataclass(frozen=True)
+class GraphQLRequest:
+    """What a client sends: ``variables`` are JSON values."""
+
+    query: str
+    operation_name: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """The operation to run, with the fragments that its document defines."""
+
+    node: OperationDefinitionNode
+    fragments: Mapping[str, FragmentDefinitionNode]
+    document: DocumentNode
+
+    @property
+    def kind(self) -> OperationKind:
+        return self.node.operation.value
+
+
+@lru_cache(maxsize=2048)
+def _parse(query: str) -> DocumentNode:
+    return parse(query, no_location=True, max_tokens=MAX_TOKENS)
+
+
+@lru_cache(maxsize=4096)
+def _select(document: DocumentNode, name: str | None) -> Operation:
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    fragments = {
+        node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+    }
+    if name is not None:
+        operations = [node for node in operations if node.name and node.name.value == name]
+        if not operations:
+            raise ValidationFailed(f'no such operation found in the document: "{name}"')
+    if len(operations) != 1:
+        raise ValidationFailed(
+            "exactly one operation has to be present in the document when operationName is not specified"
+        )
+    return Operation(operations[0], fragments, document)
+
+
+def select_operation(request: GraphQLRequest) -> Operation:
+    """The operation that ``request`` asks for.
+
+    Raises:
+        ValidationFailed: the text is no GraphQL, or names no one operation.
+    """
+    try:
+        document = _parse(request.query)
+    except GraphQLError as problem:
+        raise ValidationFailed("not a valid graphql query", "$.query", internal=problem.message) from None
+    except RecursionError:
+        raise ValidationFailed("the query is nested too deeply", "$.query") from None
+    return _select(document, request.operation_name)
+
+
+def check_document(schema: GraphQLSchema, operation: Operation) -> None:
+    """Refuses what no schema gives sense to: fragment cycles, unknown variables, fields that cannot be merged."""
+    try:
+        found = validate(schema, operation.document, _RULES, max_errors=1)
+    except RecursionError:
+        raise ValidationFailed("the query is nested too deeply", "$.query") from None
+    if found:
+        raise ValidationFailed(found[0].message)

@@ -1,0 +1,185 @@
+"""The fields that an operation selects, typed against the role's schema.
+
+Fragments are spread, ``@include`` and ``@skip`` decided, equal aliases merged. Schemas of tables have no interfaces
+or unions, so a fragment either applies to a type or selects nothing there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLObjectType,
+    Undefined,
+    get_named_type,
+    is_leaf_type,
+    is_required_argument,
+)
+
+from hasura.engine.document.coerce import Coercion
+from hasura.engine.document.values import Null, Object, Scalar, VariableRef, raw_value
+from hasura.engine.errors import ValidationFailed
+from hasura.engine.role_schema.meaning import KEY, Meaning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from graphql import DirectiveNode, GraphQLField, GraphQLSchema, SelectionSetNode
+
+    from hasura.engine.document.parse import Operation
+    from hasura.engine.document.values import Value
+    from hasura.engine.document.variables import Declared
+
+INTROSPECTION = frozenset({"__schema", "__type"})
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A field: ``alias`` is its key in the answer; ``arguments`` holds those that were given, nulls left out."""
+
+    alias: str
+    name: str
+    meaning: Meaning | None
+    arguments: Mapping[str, Value]
+    selections: tuple[Selected, ...]
+    path: str
+    #: name of the type that has the field, which is what ``__typename`` answers
+    parent: str
+    node: FieldNode
+
+    def argument_object(self, name: str) -> Object | None:
+        """An argument that is an input object."""
+        value = self.arguments.get(name)
+        return value if isinstance(value, Object) else None
+
+
+class _Walk:
+    def __init__(self, schema: GraphQLSchema, operation: Operation, coercion: Coercion) -> None:
+        self.schema = schema
+        self.operation = operation
+        self.coercion = coercion
+
+    def selections(
+        self, type_: GraphQLObjectType, sets: list[SelectionSetNode], path: str
+    ) -> tuple[Selected, ...]:
+        merged: dict[str, list[FieldNode]] = {}
+        for nodes in sets:
+            for node in self.fields(type_, nodes):
+                alias = node.alias.value if node.alias else node.name.value
+                merged.setdefault(alias, []).append(node)
+        return tuple(self.field(type_, alias, nodes, path) for alias, nodes in merged.items())
+
+    def fields(self, type_: GraphQLObjectType, selection_set: SelectionSetNode) -> Iterator[FieldNode]:
+        for node in selection_set.selections:
+            if not self.included(node.directives or ()):
+                continue
+            if isinstance(node, FieldNode):
+                yield node
+            elif isinstance(node, FragmentSpreadNode):
+                fragment = self.operation.fragments[node.name.value]
+                if fragment.type_condition.name.value == type_.name:
+                    yield from self.fields(type_, fragment.selection_set)
+            else:
+                condition = getattr(node, "type_condition", None)
+                if condition is None or condition.name.value == type_.name:
+                    yield from self.fields(type_, node.selection_set)  # type: ignore[attr-defined]
+
+    def included(self, directives: tuple[DirectiveNode, ...] | list[DirectiveNode]) -> bool:
+        for directive in directives:
+            definition = self.schema.get_directive(directive.name.value)
+            if definition is None or definition.name not in {"include", "skip"}:
+                continue
+            given = {argument.name.value: raw_value(argument.value) for argument in directive.arguments or ()}
+            if "if" not in given:
+                raise ValidationFailed("missing required field 'if'", f"$.{directive.name.value}")
+            value = self.coercion.argument(definition.args["if"].type, given["if"], "$.directives.if")
+            if not isinstance(value, Scalar) or value.value is not (definition.name == "include"):
+                return False
+        return True
+
+    def field(self, type_: GraphQLObjectType, alias: str, nodes: list[FieldNode], path: str) -> Selected:
+        node = nodes[0]
+        name = node.name.value
+        field_path = f"{path}.selectionSet.{name}"
+        if name == "__typename":
+            return Selected(alias, name, None, {}, (), field_path, type_.name, node)
+        if name in INTROSPECTION and type_ is self.schema.query_type:
+            return Selected(alias, name, None, {}, (), field_path, type_.name, node)
+        definition = type_.fields.get(name)
+        if definition is None:
+            raise ValidationFailed(f"field '{name}' not found in type: '{type_.name}'", field_path)
+        sets = [n.selection_set for n in nodes if n.selection_set is not None]
+        target = get_named_type(definition.type)
+        if is_leaf_type(target):
+            if sets:
+                raise ValidationFailed("unexpected subselection set for non-object field", field_path)
+            selections: tuple[Selected, ...] = ()
+        else:
+            if not sets:
+                raise ValidationFailed(f"missing selection set for '{target}'", field_path)
+            assert isinstance(target, GraphQLObjectType)  # noqa: S101 (narrows; these schemas have no other)
+            selections = self.selections(target, sets, field_path)
+        return Selected(
+            alias,
+            name,
+            definition.extensions.get(KEY),
+            self.arguments(definition, node, field_path),
+            selections,
+            field_path,
+            type_.name,
+            node,
+        )
+
+    def arguments(self, definition: GraphQLField, node: FieldNode, path: str) -> dict[str, Value]:
+        given: dict[str, Any] = {
+            argument.name.value: raw_value(argument.value) for argument in node.arguments or ()
+        }
+        for name in given:
+            if name not in definition.args:
+                raise ValidationFailed(f"'{node.name.value}' has no argument named '{name}'", path)
+        values: dict[str, Value] = {}
+        for name, argument in definition.args.items():
+            argument_path = f"{path}.args.{name}"
+            if name in given:
+                has_default = argument.default_value is not Undefined
+                value = self.coercion.argument(
+                    argument.type, given[name], argument_path, has_default=has_default
+                )
+                if value is not None and not isinstance(value, Null):
+                    values[name] = value
+            if name not in values and is_required_argument(argument):
+                if isinstance(given.get(name), VariableRef):
+                    raise ValidationFailed(
+                        f"expecting a value for non-nullable variable: '{given[name].name}'"
+                    )
+                raise ValidationFailed(f"missing required field '{name}'", f"{path}.args")
+        return values
+
+
+def select_fields(
+    schema: GraphQLSchema,
+    operation: Operation,
+    declared: Mapping[str, Declared],
+    variables: Mapping[str, Any],
+) -> tuple[Selected, ...]:
+    """The root fields of ``operation`` with everything under them.
+
+    Raises:
+        ValidationFailed, ParseFailed: the operation does not fit the schema.
+    """
+    roots = {
+        "query": schema.query_type,
+        "mutation": schema.mutation_type,
+        "subscription": schema.subscription_type,
+    }
+    root = roots[operation.kind]
+    if root is None:
+        plural = {"mutation": "mutations", "subscription": "subscriptions", "query": "queries"}[
+            operation.kind
+        ]
+        raise ValidationFailed(f"no {plural} exist")
+    walk = _Walk(schema, operation, Coercion(schema, declared, variables))
+    return walk.selections(root, [operation.node.selection_set], "$")

@@ -1,0 +1,109 @@
+"""The variables of an operation: declared types, given values, and the shape by which plans are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLScalarType,
+    is_input_type,
+    type_from_ast,
+)
+
+from hasura.engine.document.values import raw_value
+from hasura.engine.errors import ValidationFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from graphql import GraphQLInputType, GraphQLSchema
+
+    from hasura.engine.document.parse import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A variable's declaration; ``default`` is plain data."""
+
+    type: GraphQLInputType
+    has_default: bool
+    default: Any
+
+
+def declarations(schema: GraphQLSchema, operation: Operation) -> dict[str, Declared]:
+    """What ``operation`` declares. Raises ``ValidationFailed`` for a type that the schema lacks."""
+    found = {}
+    for definition in operation.node.variable_definitions or ():
+        type_ = type_from_ast(schema, cast("Any", definition.type))
+        if type_ is None or not is_input_type(type_):
+            raise ValidationFailed(f"no such type exists in the schema: '{_bare(definition.type)}'")
+        default = definition.default_value
+        found[definition.variable.name.value] = Declared(
+            type_, default is not None, None if default is None else raw_value(default)
+        )
+    return found
+
+
+def _bare(node: Any) -> str:
+    while hasattr(node, "type"):
+        node = node.type
+    return str(node.name.value)
+
+
+def given_values(declared: Mapping[str, Declared], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The values to use: given ones, else defaults; a variable without either is absent.
+
+    Raises:
+        ValidationFailed: a value that nobody declared, or none for a variable that needs one.
+    """
+    unexpected = [name for name in variables if name not in declared]
+    if unexpected:
+        raise ValidationFailed(f"unexpected variables in variableValues: {', '.join(unexpected)}")
+    values = {}
+    for name, variable in declared.items():
+        if name in variables:
+            values[name] = variables[name]
+        elif variable.has_default:
+            values[name] = variable.default
+        elif isinstance(variable.type, GraphQLNonNull):
+            raise ValidationFailed(f"expecting a value for non-nullable variable: '{name}'")
+        else:
+            continue
+        if values[name] is None and isinstance(variable.type, GraphQLNonNull):
+            raise ValidationFailed(f'null value found for non-nullable type: "{variable.type}"')
+    return values
+
+
+def shape(declared: Mapping[str, Declared], values: Mapping[str, Any]) -> Hashable:
+    """Everything about the values that can change the statement: two requests of one shape share a plan."""
+    return tuple(
+        (name, _shape(variable.type, values[name])) for name, variable in declared.items() if name in values
+    )
+
+
+def _shape(type_: GraphQLInputType, value: Any) -> Hashable:
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    if value is None:
+        return None
+    if isinstance(type_, GraphQLList):
+        inner = type_.of_type.of_type if isinstance(type_.of_type, GraphQLNonNull) else type_.of_type
+        if isinstance(inner, GraphQLScalarType):
+            return "scalars" if isinstance(value, list) else "scalar"
+        items = value if isinstance(value, list) else [value]
+        return ("list", isinstance(value, list), *(_shape(inner, item) for item in items))
+    if isinstance(type_, GraphQLInputObjectType):
+        if not isinstance(value, dict):
+            return repr(value)  # refused by the coercion; never kept
+        return tuple(
+            (key, _shape(type_.fields[key].type, item) if key in type_.fields else repr(item))
+            for key, item in value.items()
+        )
+    if isinstance(type_, GraphQLEnumType) or type_.name == "Boolean":
+        return repr(value)
+    return "scalar"

@@ -1,0 +1,1 @@
+"""Runs statements: values become parameters, PostgreSQL's refusals become Hasura's errors."""

@@ -1,0 +1,68 @@
+"""The text that each operand of a statement has in one request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from hasura.engine.document.scalars import encode
+from hasura.engine.document.values import Constant, substitute
+from hasura.engine.errors import NotFound
+from hasura.engine.plan import nodes as n
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hasura.engine.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a request brings: its session and the values of its variables, defaults filled in."""
+
+    session: Session
+    variables: Mapping[str, Any]
+
+    def text(self, operand: n.Operand) -> str | None:
+        """The operand's text for PostgreSQL.
+
+        Raises:
+            NotFound: a session variable is missing.
+            ValidationFailed, ParseFailed: a variable's value is not of its type.
+        """
+        match operand:
+            case n.Slot():
+                return self._slot(operand)
+            case n.SessionValue(name):
+                if name == "x-hasura-role":
+                    return self.session.role
+                value = self.session.variables.get(name)
+                if value is None:
+                    raise NotFound(f'missing session variable: "{name}"')
+                return value
+            case n.SessionDocument():
+                document = {**self.session.variables, "x-hasura-role": self.session.role}
+                return orjson.dumps(document).decode()
+        raise TypeError(type(operand).__name__)
+
+    def _slot(self, slot: n.Slot) -> str | None:
+        if isinstance(slot.origin, Constant):
+            value = substitute(slot.origin.raw, self.variables)
+        else:
+            value = self.variables
+            for step in slot.origin.way:
+                value = value[step]
+            value = substitute(value, {})
+        if slot.is_list and value is not None and not isinstance(value, list) and slot.scalar != "json path":
+            value = [value]
+        return encode(slot.scalar, value, slot.path)
+
+    def texts(self, operands: tuple[n.Operand, ...]) -> list[str | None]:
+        """The texts of ``operands``, in order."""
+        return [self.text(operand) for operand in operands]
+
+    def parameters(self, operands: tuple[n.Operand, ...]) -> dict[str, Any]:
+        """The texts by the names that a statement gives its parameters."""
+        return {f"p{place}": text for place, text in enumerate(self.texts(operands))}

@@ -1,0 +1,165 @@
+"""The part of the metadata document that the engine acts on, typed.
+
+Field names are the document's own (Hasura's ``metadata.openapi.json``). What is not listed here is kept in the stored
+document and exported unchanged.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+BoolExpJson = dict[str, Any]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class QualifiedName(_Part):
+    name: str
+    schema_: str = Field(default="public", alias="schema")
+
+
+def _qualified(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Name = Annotated[QualifiedName, BeforeValidator(_qualified)]
+
+
+class ManualConfiguration(_Part):
+    remote_table: Name
+    column_mapping: dict[str, str]
+
+
+class ForeignKeyOnRemote(_Part):
+    """An array relationship's foreign key: the columns are those of the other table."""
+
+    table: Name
+    column: str | None = None
+    columns: tuple[str, ...] | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.columns or ((self.column,) if self.column else ())
+
+
+class RelationshipUsing(_Part):
+    foreign_key_constraint_on: str | tuple[str, ...] | ForeignKeyOnRemote | None = None
+    manual_configuration: ManualConfiguration | None = None
+
+
+class Relationship(_Part):
+    name: str
+    using: RelationshipUsing
+    comment: str | None = None
+
+
+Columns = tuple[str, ...] | Literal["*"]
+
+
+class InsertPermission(_Part):
+    check: BoolExpJson = {}
+    columns: Columns = ()
+    set: dict[str, Any] = {}
+    backend_only: bool = False
+
+
+class SelectPermission(_Part):
+    columns: Columns = ()
+    filter: BoolExpJson = {}
+    limit: int | None = None
+    allow_aggregations: bool = False
+    query_root_fields: tuple[str, ...] | None = None
+    subscription_root_fields: tuple[str, ...] | None = None
+
+
+class UpdatePermission(_Part):
+    columns: Columns = ()
+    filter: BoolExpJson = {}
+    check: BoolExpJson | None = None
+    set: dict[str, Any] = {}
+    backend_only: bool = False
+
+
+class DeletePermission(_Part):
+    filter: BoolExpJson = {}
+    backend_only: bool = False
+
+
+class InsertEntry(_Part):
+    role: str
+    permission: InsertPermission
+
+
+class SelectEntry(_Part):
+    role: str
+    permission: SelectPermission
+
+
+class UpdateEntry(_Part):
+    role: str
+    permission: UpdatePermission
+
+
+class DeleteEntry(_Part):
+    role: str
+    permission: DeletePermission
+
+
+class ColumnConfig(_Part):
+    custom_name: str | None = None
+    comment: str | None = None
+
+
+class TableConfiguration(_Part):
+    custom_name: str | None = None
+    custom_root_fields: dict[str, Any] = {}
+    column_config: dict[str, ColumnConfig] = {}
+    custom_column_names: dict[str, str] = {}
+    comment: str | None = None
+
+
+class Table(_Part):
+    table: Name
+    configuration: TableConfiguration = TableConfiguration()
+    object_relationships: tuple[Relationship, ...] = ()
+    array_relationships: tuple[Relationship, ...] = ()
+    insert_permissions: tuple[InsertEntry, ...] = ()
+    select_permissions: tuple[SelectEntry, ...] = ()
+    update_permissions: tuple[UpdateEntry, ...] = ()
+    delete_permissions: tuple[DeleteEntry, ...] = ()
+
+
+class FunctionConfiguration(_Part):
+    exposed_as: Literal["query", "mutation"] | None = None
+    session_argument: str | None = None
+    custom_name: str | None = None
+    custom_root_fields: dict[str, Any] = {}
+
+
+class FunctionPermission(_Part):
+    role: str
+
+
+class Function(_Part):
+    function: Name
+    configuration: FunctionConfiguration = FunctionConfiguration()
+    permissions: tuple[FunctionPermission, ...] = ()
+    comment: str | None = None
+
+
+class Source(_Part):
+    name: str
+    kind: str = "postgres"
+    tables: tuple[Table, ...] = ()
+    functions: tuple[Function, ...] = ()
+
+
+class Metadata(_Part):
+    """``{"version": 3, "sources": […]}``; pydantic's ``ValidationError`` when the document has another form."""
+
+    version: Literal[3] = 3
+    sources: tuple[Source, ...] = ()

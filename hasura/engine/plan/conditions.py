@@ -1,0 +1,85 @@
+"""A caller's ``where`` as a condition. Over a relationship, only rows that the role may see can make it true."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hasura.engine.document import values as v
+from hasura.engine.errors import ValidationFailed
+from hasura.engine.plan import nodes as n
+from hasura.engine.plan import permissions
+from hasura.engine.role_schema.meaning import ColumnOf, Comparison, Logical, RelationshipOf
+
+if TYPE_CHECKING:
+    from hasura.engine.resolve.model import Column, Source
+
+_LISTS = frozenset({"_in", "_nin"})
+_KEYS = frozenset({"_has_key", "_has_keys_any", "_has_keys_all"})
+
+
+def where(source: Source, role: str, expression: v.Value | None) -> n.Condition:
+    """The condition of a ``t_bool_exp``.
+
+    Raises:
+        ValidationFailed: a null where a value is needed (a null never means "any row").
+    """
+    if expression is None:
+        return n.TRUE
+    if isinstance(expression, v.Null):
+        raise ValidationFailed("expected an object, but found null", expression.path)
+    assert isinstance(expression, v.Object)  # noqa: S101 (coercion made it so)
+    return n.both(*(_entry(source, role, entry) for entry in expression.entries))
+
+
+def _entry(source: Source, role: str, entry: v.Entry) -> n.Condition:
+    if isinstance(entry.value, v.Null):
+        raise ValidationFailed("expected a value, but found null", entry.path)
+    match entry.meaning:
+        case Logical("_and"):
+            return n.both(*(where(source, role, item) for item in _items(entry.value)))
+        case Logical("_or"):
+            return n.Or(tuple(where(source, role, item) for item in _items(entry.value)))
+        case Logical("_not"):
+            return n.Not(where(source, role, entry.value))
+        case ColumnOf(column):
+            assert isinstance(entry.value, v.Object)  # noqa: S101
+            return n.both(*(_comparison(column, item) for item in entry.value.entries))
+        case RelationshipOf(relationship, target):
+            visible = permissions.row_filter(source, target, role, "select")
+            inner = n.both(visible, where(source, role, entry.value))
+            return n.Exists(target.key, relationship.columns, inner)
+    raise TypeError(f"no condition for {entry.meaning}")
+
+
+def _items(value: v.Value) -> tuple[v.Value, ...]:
+    return value.items if isinstance(value, v.List) else (value,)
+
+
+def _comparison(column: Column, entry: v.Entry, *, as_text: bool = False) -> n.Condition:
+    if entry.name == "String" and isinstance(entry.value, v.Object):  # inside _cast
+        return n.both(*(_comparison(column, item, as_text=True) for item in entry.value.entries))
+    operator = entry.meaning.operator if isinstance(entry.meaning, Comparison) else entry.name
+    if isinstance(entry.value, v.Null):
+        type_name = "Boolean" if operator == "_is_null" else column.scalar
+        raise ValidationFailed(f"unexpected null value for type '{type_name}'", entry.path)
+    if operator == "_cast":
+        assert isinstance(entry.value, v.Object)  # noqa: S101
+        return n.both(*(_comparison(column, item) for item in entry.value.entries))
+    if operator == "_is_null":
+        assert isinstance(entry.value, v.Scalar)  # noqa: S101
+        return n.IsNull(column.sql_name, negated=entry.value.value is False)
+    cast = "text" if as_text or operator in _KEYS else column.type.sql
+    many = operator in _LISTS or operator in {"_has_keys_any", "_has_keys_all"}
+    return n.Compare(
+        column.sql_name, operator, operand(entry.value, f"{cast}[]" if many else cast), as_text=as_text
+    )
+
+
+def operand(value: v.Value, cast: str) -> n.Operand:
+    """The operand that brings ``value`` to the statement as SQL type ``cast``."""
+    if isinstance(value, v.List):
+        element = cast.removesuffix("[]")
+        return n.ArrayOf(tuple(operand(item, element) for item in value.items), cast)
+    assert isinstance(value, v.Scalar)  # noqa: S101
+    is_list = cast.endswith("[]")
+    return n.Slot(value.origin, value.type_name, cast, value.path, is_list)

@@ -1,0 +1,26 @@
+"""A subscription, ready for the refreshes of ``live``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hasura.engine.catalog.model import QualifiedName
+
+
+@dataclass(frozen=True, slots=True)
+class LivePlan:
+    """One subscriber's part of a multiplexed statement.
+
+    ``sql`` takes ``result_ids`` (uuid[]) and ``result_vars`` (jsonb[], one ``{"values": …, "cursor": …}`` for each
+    subscriber) and answers ``(result_id, data)``; a stream's has a third column, the cursor after the batch.
+    Subscribers whose ``sql`` is the same share each refresh.
+    """
+
+    sql: str
+    values: list[str | None]
+    #: tables whose changes can change the answer
+    tables: frozenset[QualifiedName]
+    #: where a stream starts; None for a live query
+    initial_cursor: dict[str, Any] | None

@@ -1,0 +1,200 @@
+"""Selections of rows: fields, relationships, aggregates. Every set of rows passes the role's filter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from hasura.engine.document import values as v
+from hasura.engine.errors import ValidationFailed
+from hasura.engine.plan import nodes as n
+from hasura.engine.plan import permissions
+from hasura.engine.plan.conditions import operand, where
+from hasura.engine.plan.order import distinct_on, order_by
+from hasura.engine.role_schema import scalars
+from hasura.engine.role_schema.meaning import (
+    AggregateFunction,
+    AggregatePart,
+    ColumnOf,
+    Count,
+    FunctionRoot,
+    RelationshipOf,
+)
+
+if TYPE_CHECKING:
+    from hasura.engine.catalog.model import QualifiedName
+    from hasura.engine.document.selection import Selected
+    from hasura.engine.resolve.model import Column, Source, Table
+
+#: types that JSON numbers cannot carry exactly; text when HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES is on
+_WIDE_NUMBERS = frozenset({"bigint", "numeric", "float8"})
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Plans reads for one role; remembers the tables it came by."""
+
+    source: Source
+    role: str
+    stringify_numbers: bool = False
+    tables: set[QualifiedName] = field(default_factory=set)
+
+    # -- sets of rows
+
+    def rows(self, table: Table, selected: Selected, source: n.RowSource | None = None) -> n.Rows:
+        """The rows that ``selected``'s arguments ask for, as far as the role may see them."""
+        arguments = selected.arguments
+        order = order_by(self.source, self.role, arguments.get("order_by"))
+        condition = n.both(
+            permissions.row_filter(self.source, table, self.role, "select"),
+            where(self.source, self.role, arguments.get("where")),
+        )
+        self.tables.add(table.key)
+        self.tables.update(tables_in(condition), *(_tables_of_order(item.target) for item in order))
+        return n.Rows(
+            source or n.FromTable(table.key),
+            where=condition,
+            order_by=order,
+            distinct_on=distinct_on(arguments.get("distinct_on"), order, f"{selected.path}.args"),
+            limit=_natural(arguments.get("limit")),
+            offset=_natural(arguments.get("offset")),
+            role_limit=permissions.limit(table, self.role),
+        )
+
+    def by_key(self, table: Table, selected: Selected) -> n.Rows:
+        """The row with the primary key that the arguments give."""
+        key = [
+            n.Compare(column.sql_name, "_eq", operand(selected.arguments[column.name], column.type.sql))
+            for column in table.primary_key
+        ]
+        condition = n.both(permissions.row_filter(self.source, table, self.role, "select"), *key)
+        self.tables.update({table.key}, tables_in(condition))
+        return n.Rows(n.FromTable(table.key), where=condition)
+
+    def call(self, root: FunctionRoot, selected: Selected) -> n.Rows:
+        """The rows that a function answers."""
+        given = selected.argument_object("args")
+        arguments: list[tuple[str, n.Operand]] = []
+        for argument in root.function.arguments:
+            if argument.is_session:
+                arguments.append((argument.name, n.SessionDocument(argument.type.sql)))
+                continue
+            entry = next((e for e in given.entries if e.name == argument.name), None) if given else None
+            if entry is None:
+                if not argument.has_default:
+                    raise ValidationFailed(
+                        f'missing required field "{argument.name}"', f"{selected.path}.args.args"
+                    )
+                continue
+            if isinstance(entry.value, v.Null):
+                null = n.Slot(v.Constant(None), argument.scalar, argument.type.sql, entry.path)
+                arguments.append((argument.name, null))
+            else:
+                arguments.append((argument.name, operand(entry.value, argument.type.sql)))
+        return self.rows(root.table, selected, n.FromFunction(root.function.key, tuple(arguments)))
+
+    # -- fields
+
+    def list(self, rows: n.Rows, selected: Selected) -> n.ListField:
+        """``[t!]!``."""
+        return n.ListField(rows, self.fields(selected.selections))
+
+    def fields(self, selections: tuple[Selected, ...]) -> n.Fields:
+        """The fields of a row."""
+        return tuple((selected.alias, self._field(selected)) for selected in selections)
+
+    def _field(self, selected: Selected) -> n.Field:
+        match selected.meaning:
+            case None:
+                return n.Typename(selected.parent)
+            case ColumnOf(column):
+                path = _json_path(selected.arguments.get("path"))
+                return n.ColumnField(column.sql_name, path, as_text=self._as_text(column))
+            case RelationshipOf(relationship, target, aggregate):
+                if aggregate:
+                    found = self.aggregate(target, self.rows(target, selected), selected)
+                    return replace(found, rows=replace(found.rows, pairs=relationship.columns))
+                rows = replace(self.rows(target, selected), pairs=relationship.columns)
+                if relationship.many:
+                    return self.list(rows, selected)
+                # The role's limit is about lists; one row is one row.
+                return n.ObjectField(replace(rows, role_limit=None), self.fields(selected.selections))
+        raise TypeError(f"no field for {selected.meaning}")
+
+    def _as_text(self, column: Column) -> bool:
+        return self.stringify_numbers and column.scalar in _WIDE_NUMBERS and not column.is_array
+
+    # -- aggregates
+
+    def aggregate(self, table: Table, rows: n.Rows, selected: Selected) -> n.AggregateField:
+        """``t_aggregate``. The role's limit bounds ``nodes``; aggregates count every visible row."""
+        blocks: list[tuple[str, n.AggregateBlock | n.NodesBlock | n.Typename]] = []
+        for item in selected.selections:
+            match item.meaning:
+                case AggregatePart("nodes"):
+                    block = n.NodesBlock(self.fields(item.selections), permissions.limit(table, self.role))
+                    blocks.append((item.alias, block))
+                case AggregatePart("aggregate"):
+                    parts = tuple((part.alias, self._aggregate_part(part)) for part in item.selections)
+                    blocks.append((item.alias, n.AggregateBlock(parts)))
+                case _:
+                    blocks.append((item.alias, n.Typename(item.parent)))
+        return n.AggregateField(replace(rows, role_limit=None), tuple(blocks))
+
+    def _aggregate_part(self, selected: Selected) -> n.AggregatePart:
+        match selected.meaning:
+            case Count():
+                columns = selected.arguments.get("columns")
+                names = [item.value.sql_name for item in _enums(columns)]
+                distinct = selected.arguments.get("distinct")
+                return n.CountOf(tuple(names), isinstance(distinct, v.Scalar) and distinct.value is True)
+            case AggregateFunction(function):
+                keeps_type = scalars.NUMERIC_AGGREGATES.get(function, True)
+                columns_of: list[tuple[str, str | n.Typename, bool]] = []
+                for item in selected.selections:
+                    if isinstance(item.meaning, ColumnOf):
+                        column = item.meaning.column
+                        as_text = keeps_type and self._as_text(column)
+                        columns_of.append((item.alias, column.sql_name, as_text))
+                    else:
+                        columns_of.append((item.alias, n.Typename(item.parent), False))
+                return n.AggregateOf(function, tuple(columns_of))
+        return n.Typename(selected.parent)
+
+
+def _enums(value: v.Value | None) -> list[Any]:
+    items = value.items if isinstance(value, v.List) else () if value is None else (value,)
+    return [item for item in items if isinstance(item, v.Enum)]
+
+
+def _natural(value: v.Value | None) -> n.Operand | None:
+    if not isinstance(value, v.Scalar):
+        return None
+    return n.Slot(value.origin, "natural number", "bigint", value.path)
+
+
+def _json_path(value: v.Value | None) -> n.Operand | None:
+    if not isinstance(value, v.Scalar):
+        return None
+    return n.Slot(value.origin, "json path", "text[]", value.path)
+
+
+def tables_in(condition: n.Condition) -> set[QualifiedName]:
+    """Tables that a condition looks into."""
+    match condition:
+        case n.And(items) | n.Or(items):
+            return set().union(*(tables_in(item) for item in items))
+        case n.Not(item):
+            return tables_in(item)
+        case n.Exists(table, _, inner):
+            return {table} | tables_in(inner)
+    return set()
+
+
+def _tables_of_order(target: n.OrderTarget) -> set[QualifiedName]:
+    match target:
+        case n.Related(table, _, visible, inner):
+            return {table} | tables_in(visible) | _tables_of_order(inner)
+        case n.RelatedAggregate(table, _, visible):
+            return {table} | tables_in(visible)
+    return set()

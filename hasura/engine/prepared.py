@@ -1,0 +1,141 @@
+"""From an operation to its statements: document, plan and SQL, kept for every later request of the same shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cachetools import LRUCache
+
+from hasura.engine.document.parse import check_document
+from hasura.engine.document.selection import select_fields
+from hasura.engine.document.variables import declarations, given_values, shape
+from hasura.engine.execute import run
+from hasura.engine.plan import nodes as n
+from hasura.engine.plan.operation import is_stream, plan_operation, plan_stream
+from hasura.engine.plan.reads import Reader
+from hasura.engine.to_sql import mutations, queries
+from hasura.engine.to_sql.statement import Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from graphql import FieldNode, GraphQLSchema
+
+    from hasura.engine.document.parse import Operation
+    from hasura.engine.document.variables import Declared
+    from hasura.engine.resolve.model import Source
+
+#: statements kept for each role, and the largest one (in operands) that is worth keeping
+_KEPT = 1000
+_LARGEST = 256
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An operation's statements. ``roots`` says for each alias where its answer comes from: a statement's column
+    (int), the schema (a field node), or a constant (a typename)."""
+
+    roots: tuple[tuple[str, int | FieldNode | n.Typename], ...]
+    query: Statement | None = None
+    steps: tuple[tuple[run.Step, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class PreparedLive:
+    """A subscription's statement, and its cursor's start where it is a stream."""
+
+    statement: Statement
+    tables: frozenset[tuple[str, str]]
+    cursor: tuple[str, n.Slot] | None = None
+
+
+@dataclass(frozen=True)
+class RoleSchema:
+    """One role's schema with the statements made for it so far."""
+
+    source: Source
+    role: str
+    schema: GraphQLSchema
+    stringify_numbers: bool
+    _declared: LRUCache[Operation, dict[str, Declared]] = field(default_factory=lambda: LRUCache(_KEPT))
+    _prepared: LRUCache[Hashable, Prepared | PreparedLive] = field(default_factory=lambda: LRUCache(_KEPT))
+
+    def values(self, operation: Operation, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The operation's variables with defaults. Raises ``ValidationFailed``."""
+        return given_values(self._declarations(operation), variables)
+
+    def prepare(self, operation: Operation, values: Mapping[str, Any]) -> Prepared:
+        """The statements of a query or mutation. Raises ``ValidationFailed``, ``ParseFailed``, ``BadRequest``."""
+        key = (operation, shape(self._declarations(operation), values))
+        found = self._prepared.get(key)
+        if not isinstance(found, Prepared):
+            found = self._make(operation, values)
+            if _size(found) <= _LARGEST:
+                self._prepared[key] = found
+        return found
+
+    def prepare_live(self, operation: Operation, values: Mapping[str, Any]) -> PreparedLive:
+        """The statement of a subscription. Raises as ``prepare``."""
+        key = (operation, shape(self._declarations(operation), values))
+        found = self._prepared.get(key)
+        if not isinstance(found, PreparedLive):
+            found = self._prepared[key] = self._make_live(operation, values)
+        return found
+
+    def _declarations(self, operation: Operation) -> dict[str, Declared]:
+        found = self._declared.get(operation)
+        if found is None:
+            check_document(self.schema, operation)
+            found = self._declared[operation] = declarations(self.schema, operation)
+        return found
+
+    def _reader(self) -> Reader:
+        return Reader(self.source, self.role, self.stringify_numbers)
+
+    def _make(self, operation: Operation, values: Mapping[str, Any]) -> Prepared:
+        selections = select_fields(self.schema, operation, self._declarations(operation), values)
+        plan = plan_operation(self._reader(), operation.kind, selections)
+        roots: list[tuple[str, int | FieldNode | n.Typename]] = []
+        reads: list[n.Field] = []
+        steps: list[tuple[run.Step, str]] = []
+        for (alias, root), selected in zip(plan.roots, selections, strict=True):
+            match root:
+                case n.Introspection(node):
+                    roots.append((alias, node))
+                case n.Typename():
+                    roots.append((alias, root))
+                case n.Insert() | n.Update() | n.Delete():
+                    roots.append((alias, len(steps)))
+                    steps.append((mutations.mutation(self.source, root), root.path))
+                case n.UpdateMany():
+                    roots.append((alias, len(steps)))
+                    changes = tuple(mutations.mutation(self.source, update) for update in root.updates)
+                    steps.append((changes, root.path))
+                case _ if operation.kind == "mutation":
+                    roots.append((alias, len(steps)))
+                    steps.append((queries.query(self.source, [root]), selected.path))
+                case _:
+                    roots.append((alias, len(reads)))
+                    reads.append(root)
+        query = queries.query(self.source, reads) if reads else None
+        return Prepared(tuple(roots), query, tuple(steps))
+
+    def _make_live(self, operation: Operation, values: Mapping[str, Any]) -> PreparedLive:
+        selections = select_fields(self.schema, operation, self._declarations(operation), values)
+        if is_stream(selections):
+            plan = plan_stream(self._reader(), selections)
+            return PreparedLive(queries.stream(self.source, plan), plan.tables, (plan.cursor, plan.start))
+        live = plan_operation(self._reader(), "subscription", selections)
+        roots = tuple((alias, root) for alias, root in live.roots if isinstance(root, n.Field))
+        return PreparedLive(queries.live_query(self.source, roots), live.tables)
+
+
+def _size(prepared: Prepared) -> int:
+    statements = [prepared.query] if prepared.query else []
+    for step, _ in prepared.steps:
+        if isinstance(step, Statement):
+            statements.append(step)
+        else:
+            statements += [change.change for change in (step if isinstance(step, tuple) else (step,))]
+    return sum(len(statement.operands) for statement in statements)

@@ -1,0 +1,1 @@
+"""Metadata and catalog joined: the tables, relationships and functions that a schema is made of."""

@@ -1,0 +1,232 @@
+"""Joins metadata and catalog; what does not fit becomes an inconsistency and is left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hasura.engine.metadata.model import ForeignKeyOnRemote
+from hasura.engine.resolve.model import (
+    Argument,
+    Column,
+    Function,
+    Permissions,
+    Relationship,
+    Source,
+    Table,
+)
+from hasura.engine.resolve.naming import default_name, is_graphql_name, root_fields, scalar_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hasura.engine.catalog import model as catalog
+    from hasura.engine.metadata import model as metadata
+
+
+class _Misfit(Exception):
+    """One object of the metadata that the database cannot serve."""
+
+
+def resolve(
+    source: metadata.Source, database: catalog.Catalog, *, infer_function_permissions: bool = True
+) -> Source:
+    """The tracked tables and functions of ``source`` in ``database``."""
+    inconsistencies: list[dict[str, Any]] = []
+    tracked = {(t.table.schema_, t.table.name): t for t in source.tables}
+    tables: dict[catalog.QualifiedName, Table] = {}
+    for key, entry in tracked.items():
+        try:
+            tables[key] = _table(
+                entry, key, database, tracked.keys() & database.tables.keys(), inconsistencies
+            )
+        except _Misfit as misfit:
+            inconsistencies.append(_inconsistency("table", _definition(key), str(misfit)))
+    # A relationship may point to a table that turned out to be inconsistent itself.
+    functions: dict[catalog.QualifiedName, Function] = {}
+    for function in source.functions:
+        key = (function.function.schema_, function.function.name)
+        try:
+            functions[key] = _function(function, key, database, tables, infer_function_permissions)
+        except _Misfit as misfit:
+            inconsistencies.append(_inconsistency("function", _definition(key), str(misfit)))
+    roles = {role for table in tables.values() for role in table.permissions}
+    roles |= {role for function in functions.values() for role in function.roles}
+    return Source(tables, functions, frozenset(roles), tuple(inconsistencies))
+
+
+def _definition(key: catalog.QualifiedName) -> dict[str, str]:
+    return {"name": key[1], "schema": key[0]}
+
+
+def _inconsistency(kind: str, definition: Any, reason: str) -> dict[str, Any]:
+    """Hasura's form of an inconsistent object."""
+    name = definition.get("name", "") if isinstance(definition, dict) else ""
+    return {
+        "type": kind,
+        "name": f"{kind} {name} in source default",
+        "definition": definition,
+        "reason": f"Inconsistent object: {reason}",
+    }
+
+
+def _table(
+    entry: metadata.Table,
+    key: catalog.QualifiedName,
+    database: catalog.Catalog,
+    known: Iterable[catalog.QualifiedName],
+    inconsistencies: list[dict[str, Any]],
+) -> Table:
+    found = database.tables.get(key)
+    if found is None:
+        raise _Misfit(f'no such table/view exists in source: "{key[1]}"')
+    name = entry.configuration.custom_name or default_name(key)
+    if not is_graphql_name(name):
+        raise _Misfit(f'"{name}" is not a valid GraphQL identifier')
+    columns = [_column(column, entry.configuration) for column in found.columns]
+    columns = [column for column in columns if is_graphql_name(column.name)]
+    relationships: dict[str, Relationship] = {}
+    for relationship, many in _relationships(entry):
+        try:
+            relationships[relationship.name] = _relationship(
+                relationship, found, database, set(known), many=many
+            )
+        except _Misfit as misfit:
+            kind = "array_relationship" if many else "object_relationship"
+            definition = {"name": relationship.name, "table": _definition(key)}
+            inconsistencies.append(_inconsistency(kind, definition, str(misfit)))
+    return Table(
+        key=key,
+        name=name,
+        columns={column.name: column for column in columns},
+        by_sql_name={column.sql_name: column for column in columns},
+        relationships=relationships,
+        root_fields=root_fields(name, entry.configuration.custom_root_fields),
+        permissions=_permissions(entry),
+        catalog=found,
+        comment=entry.configuration.comment or found.comment,
+    )
+
+
+def _column(column: catalog.Column, configuration: metadata.TableConfiguration) -> Column:
+    config = configuration.column_config.get(column.name)
+    custom = (config.custom_name if config else None) or configuration.custom_column_names.get(column.name)
+    return Column(
+        name=custom or column.name,
+        sql_name=column.name,
+        type=column.type,
+        scalar=scalar_name(column.type),
+        nullable=column.nullable,
+        has_default=column.has_default,
+        generated=column.generated,
+        comment=(config.comment if config else None) or column.comment,
+    )
+
+
+def _relationships(entry: metadata.Table) -> Iterator[tuple[metadata.Relationship, bool]]:
+    for relationship in entry.object_relationships:
+        yield relationship, False
+    for relationship in entry.array_relationships:
+        yield relationship, True
+
+
+def _relationship(
+    entry: metadata.Relationship,
+    table: catalog.Table,
+    database: catalog.Catalog,
+    tracked: set[catalog.QualifiedName],
+    *,
+    many: bool,
+) -> Relationship:
+    using = entry.using
+    nullable = True
+    if using.manual_configuration is not None:
+        manual = using.manual_configuration
+        target = (manual.remote_table.schema_, manual.remote_table.name)
+        columns = tuple(manual.column_mapping.items())
+    elif isinstance(using.foreign_key_constraint_on, ForeignKeyOnRemote):
+        remote = using.foreign_key_constraint_on
+        target = (remote.table.schema_, remote.table.name)
+        back = _foreign_key(database.tables.get(target), remote.key)
+        columns = tuple(zip(back.remote_columns, back.columns, strict=True))
+    elif using.foreign_key_constraint_on is not None:
+        local = using.foreign_key_constraint_on
+        names = (local,) if isinstance(local, str) else local
+        forth = _foreign_key(table, names)
+        target = forth.remote_table
+        columns = tuple(zip(forth.columns, forth.remote_columns, strict=True))
+        nullable = any(column.nullable for column in table.columns if column.name in names)
+    else:
+        raise _Misfit("a relationship needs a foreign key or a manual configuration")
+    if target not in tracked:
+        raise _Misfit(f'table "{target[1]}" is not tracked')
+    for names_of, names in (
+        (table, [c[0] for c in columns]),
+        (database.tables[target], [c[1] for c in columns]),
+    ):
+        missing = set(names) - {column.name for column in names_of.columns}
+        if missing:
+            raise _Misfit(f'column "{missing.pop()}" does not exist in table "{names_of.name}"')
+    return Relationship(entry.name, many, target, columns, nullable, entry.comment)
+
+
+def _foreign_key(table: catalog.Table | None, columns: tuple[str, ...]) -> catalog.ForeignKey:
+    for key in table.foreign_keys if table else ():
+        if set(key.columns) == set(columns):
+            return key
+    raise _Misfit(f"no foreign constraint exists on the given column(s): {', '.join(columns)}")
+
+
+def _permissions(entry: metadata.Table) -> dict[str, Permissions]:
+    select = {e.role: e.permission for e in entry.select_permissions}
+    insert = {e.role: e.permission for e in entry.insert_permissions}
+    update = {e.role: e.permission for e in entry.update_permissions}
+    delete = {e.role: e.permission for e in entry.delete_permissions}
+    roles = select.keys() | insert.keys() | update.keys() | delete.keys()
+    return {
+        role: Permissions(select.get(role), insert.get(role), update.get(role), delete.get(role))
+        for role in roles
+    }
+
+
+def _function(
+    entry: metadata.Function,
+    key: catalog.QualifiedName,
+    database: catalog.Catalog,
+    tables: dict[catalog.QualifiedName, Table],
+    infer_permissions: bool,
+) -> Function:
+    found = database.functions.get(key)
+    if found is None:
+        raise _Misfit(f'no such function exists: "{key[1]}"')
+    if found.overloaded:
+        raise _Misfit(f'function "{key[1]}" is overloaded. Overloaded functions are not supported')
+    if found.returns is None or found.returns not in tables:
+        raise _Misfit(f'the function "{key[1]}" does not return rows of a tracked table')
+    configuration = entry.configuration
+    is_mutation = (
+        configuration.exposed_as or ("mutation" if found.volatility == "v" else "query")
+    ) == "mutation"
+    name = configuration.custom_name or default_name(key)
+    custom = configuration.custom_root_fields
+    return Function(
+        key=key,
+        name=str(custom.get("function") or name),
+        aggregate_name=str(custom.get("function_aggregate") or f"{name}_aggregate"),
+        table=found.returns,
+        arguments=tuple(
+            Argument(
+                argument.name,
+                argument.type,
+                scalar_name(argument.type),
+                argument.has_default,
+                is_session=bool(argument.name) and argument.name == configuration.session_argument,
+            )
+            for argument in found.arguments
+        ),
+        returns_set=found.returns_set,
+        is_mutation=is_mutation,
+        roles=frozenset(permission.role for permission in entry.permissions),
+        # A mutation always needs a permission of its own.
+        inferred=infer_permissions and not is_mutation,
+        comment=entry.comment or found.comment,
+    )

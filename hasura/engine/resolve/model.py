@@ -1,0 +1,137 @@
+"""What the later stages work on. Built once per metadata change, never changed, compared by identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hasura.engine import catalog
+    from hasura.engine.catalog.model import PgType, QualifiedName
+    from hasura.engine.metadata import model as metadata
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Column:
+    """A column under its GraphQL name; ``sql_name`` is the database's."""
+
+    name: str
+    sql_name: str
+    type: PgType
+    #: GraphQL scalar of a value, or of an array's element
+    scalar: str
+    nullable: bool
+    has_default: bool
+    generated: bool
+    comment: str | None
+
+    @property
+    def is_array(self) -> bool:
+        return self.type.element is not None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Relationship:
+    """``columns`` are pairs of SQL names: (this table's, the target's)."""
+
+    name: str
+    many: bool
+    target: QualifiedName
+    columns: tuple[tuple[str, str], ...]
+    nullable: bool
+    comment: str | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RootFields:
+    """The names of a table's root fields (``hasura-default`` naming, or the metadata's own)."""
+
+    select: str
+    select_by_pk: str
+    select_aggregate: str
+    select_stream: str
+    insert: str
+    insert_one: str
+    update: str
+    update_by_pk: str
+    update_many: str
+    delete: str
+    delete_by_pk: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Permissions:
+    """One role's permissions on one table, as the metadata states them; None is "not at all"."""
+
+    select: metadata.SelectPermission | None = None
+    insert: metadata.InsertPermission | None = None
+    update: metadata.UpdatePermission | None = None
+    delete: metadata.DeletePermission | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Table:
+    """A tracked table or view."""
+
+    key: QualifiedName
+    name: str
+    columns: Mapping[str, Column]
+    by_sql_name: Mapping[str, Column]
+    relationships: Mapping[str, Relationship]
+    root_fields: RootFields
+    permissions: Mapping[str, Permissions]
+    catalog: catalog.model.Table
+    comment: str | None
+
+    @property
+    def schema(self) -> str:
+        return self.key[0]
+
+    @property
+    def sql_name(self) -> str:
+        return self.key[1]
+
+    @property
+    def primary_key(self) -> tuple[Column, ...]:
+        key = self.catalog.primary_key
+        return tuple(self.by_sql_name[name] for name in key.columns) if key else ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Argument:
+    """A function's argument; ``scalar`` names the GraphQL type of its value."""
+
+    name: str
+    type: PgType
+    scalar: str
+    has_default: bool
+    is_session: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Function:
+    """A tracked function that answers rows of a tracked table."""
+
+    key: QualifiedName
+    name: str
+    aggregate_name: str
+    table: QualifiedName
+    arguments: tuple[Argument, ...]
+    returns_set: bool
+    is_mutation: bool
+    roles: frozenset[str]
+    #: roles need no permission of their own, the table's is enough (queries, as HASURA_GRAPHQL_INFER_FUNCTION_PERMISSIONS)
+    inferred: bool
+    comment: str | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Source:
+    """Everything tracked. ``inconsistencies`` are Hasura's inconsistent metadata objects."""
+
+    tables: Mapping[QualifiedName, Table]
+    functions: Mapping[QualifiedName, Function]
+    roles: frozenset[str]
+    inconsistencies: tuple[dict[str, Any], ...] = field(default=())

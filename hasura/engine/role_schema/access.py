@@ -1,0 +1,94 @@
+"""What one role may do with one table: the only reading of permissions that shapes a schema.
+
+Row filters are not looked at here (``plan/permissions`` does); columns, operations and root fields are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hasura.engine.session import ADMIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hasura.engine.metadata.model import Columns
+    from hasura.engine.resolve.model import Column, Permissions, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Columns a role may select, insert and update (None: the operation does not exist for it)."""
+
+    select: tuple[Column, ...] | None
+    insert: tuple[Column, ...] | None
+    update: tuple[Column, ...] | None
+    delete: bool
+    aggregate: bool
+    query_root_fields: frozenset[str] | None = None
+    subscription_root_fields: frozenset[str] | None = None
+
+    @property
+    def anything(self) -> bool:
+        """Whether the role sees the table at all."""
+        return self.select is not None or self.insert is not None or self.update is not None or self.delete
+
+
+_NOTHING = Access(None, None, None, delete=False, aggregate=False)
+
+
+def access(table: Table, role: str, *, backend: bool) -> Access:
+    """``backend``: the request came with the admin secret, so ``backend_only`` permissions count."""
+    if role == ADMIN:
+        return _everything(table)
+    permissions = table.permissions.get(role)
+    return _restricted(table, permissions, backend=backend) if permissions else _NOTHING
+
+
+def _everything(table: Table) -> Access:
+    columns = tuple(table.columns.values())
+    writable = tuple(column for column in columns if not column.generated)
+    return Access(
+        select=columns,
+        insert=writable if table.catalog.insertable else None,
+        update=writable if table.catalog.updatable else None,
+        delete=table.catalog.deletable,
+        aggregate=True,
+    )
+
+
+def _restricted(table: Table, permissions: Permissions, *, backend: bool) -> Access:
+    select, insert = permissions.select, permissions.insert
+    update, delete = permissions.update, permissions.delete
+    if insert and ((insert.backend_only and not backend) or not table.catalog.insertable):
+        insert = None
+    if update and ((update.backend_only and not backend) or not table.catalog.updatable):
+        update = None
+    if delete and ((delete.backend_only and not backend) or not table.catalog.deletable):
+        delete = None
+    return Access(
+        select=_columns(table, select.columns) if select else None,
+        insert=_writable(table, insert.columns, insert.set.keys()) if insert else None,
+        update=_writable(table, update.columns, update.set.keys()) if update else None,
+        delete=delete is not None,
+        aggregate=bool(select and select.allow_aggregations),
+        query_root_fields=_root_fields(select.query_root_fields) if select else None,
+        subscription_root_fields=_root_fields(select.subscription_root_fields) if select else None,
+    )
+
+
+def _root_fields(names: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset(names)
+
+
+def _columns(table: Table, names: Columns) -> tuple[Column, ...]:
+    return tuple(column for column in table.columns.values() if names == "*" or column.sql_name in names)
+
+
+def _writable(table: Table, names: Columns, presets: Iterable[str]) -> tuple[Column, ...]:
+    # A column that the metadata presets is never the caller's to give.
+    fixed = set(presets)
+    return tuple(
+        column for column in _columns(table, names) if not column.generated and column.sql_name not in fixed
+    )

@@ -1,0 +1,128 @@
+"""What a field of a schema stands for.
+
+Every field and input field that the engine adds carries one of these in ``extensions["meaning"]``; the planner reads
+it and never takes a name apart again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from hasura.engine.resolve.model import Column, Function, Relationship, Table
+
+KEY = "meaning"
+
+RowSet: TypeAlias = Literal["rows", "one", "aggregate", "stream"]
+
+
+def carries(meaning: object) -> dict[str, Any]:
+    """The ``extensions`` of a field that stands for ``meaning``."""
+    return {KEY: meaning}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnOf:
+    """A column's value, in a selection, a ``where``, an ``order_by`` or an input."""
+
+    column: Column
+
+
+@dataclass(frozen=True, slots=True)
+class RelationshipOf:
+    """Rows over a relationship: an object, a list, or (``aggregate``) its aggregate."""
+
+    relationship: Relationship
+    target: Table
+    aggregate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Logical:
+    """``_and``, ``_or`` or ``_not`` of a ``bool_exp``."""
+
+    operator: Literal["_and", "_or", "_not"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An operator of a ``…_comparison_exp``; ``_cast`` compares the column's text."""
+
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatePart:
+    """``aggregate`` or ``nodes`` of an aggregate, ``affected_rows`` or ``returning`` of a mutation."""
+
+    part: Literal["aggregate", "nodes", "affected_rows", "returning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """``count(columns:, distinct:)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateFunction:
+    """``max``, ``sum``, …; its sub-fields are columns."""
+
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class SelectRoot:
+    """A root field that reads a table."""
+
+    table: Table
+    kind: RowSet
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRoot:
+    """A root field that calls a function and reads the rows it answers."""
+
+    function: Function
+    table: Table
+    aggregate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InsertRoot:
+    """``insert_t`` and ``insert_t_one``."""
+
+    table: Table
+    one: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRoot:
+    """``update_t``, ``update_t_by_pk`` and ``update_t_many``."""
+
+    table: Table
+    kind: Literal["rows", "one", "many"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRoot:
+    """``delete_t`` and ``delete_t_by_pk``."""
+
+    table: Table
+    one: bool
+
+
+Meaning: TypeAlias = (
+    ColumnOf
+    | RelationshipOf
+    | Logical
+    | Comparison
+    | AggregatePart
+    | Count
+    | AggregateFunction
+    | SelectRoot
+    | FunctionRoot
+    | InsertRoot
+    | UpdateRoot
+    | DeleteRoot
+)

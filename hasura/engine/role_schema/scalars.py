@@ -1,0 +1,63 @@
+"""GraphQL scalars and the operators that compare them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphql import GraphQLBoolean, GraphQLFloat, GraphQLInt, GraphQLScalarType, GraphQLString
+
+if TYPE_CHECKING:
+    from hasura.engine.resolve.model import Column
+
+BUILT_IN = {t.name: t for t in (GraphQLBoolean, GraphQLFloat, GraphQLInt, GraphQLString)}
+
+#: operators that every scalar has; their right side is the column's own type
+EQUALITY = ("_eq", "_neq", "_gt", "_lt", "_gte", "_lte")
+MEMBERSHIP = ("_in", "_nin")
+TEXT = (
+    "_like", "_nlike", "_ilike", "_nilike", "_similar", "_nsimilar",
+    "_regex", "_nregex", "_iregex", "_niregex",
+)  # fmt: skip
+CONTAINMENT = ("_contains", "_contained_in")
+
+_TEXT_TYPES = frozenset({"String", "bpchar", "citext", "name"})
+_NUMERIC_TYPES = frozenset({"Int", "Float", "smallint", "bigint", "float8", "numeric", "money"})
+# Hasura leaves these out of max and min: PostgreSQL had no such aggregate for them.
+_UNORDERED_TYPES = frozenset({"Boolean", "json", "jsonb", "uuid", "geometry", "geography"})
+
+#: aggregate functions over numbers, and whether they answer the column's type (else Float)
+NUMERIC_AGGREGATES = {
+    "avg": False, "stddev": False, "stddev_pop": False, "stddev_samp": False, "sum": True,
+    "var_pop": False, "var_samp": False, "variance": False,
+}  # fmt: skip
+ORDERED_AGGREGATES = ("max", "min")
+
+
+def scalar(name: str) -> GraphQLScalarType:
+    """The scalar type called ``name``; one object a schema, so the caller keeps it."""
+    return BUILT_IN.get(name) or GraphQLScalarType(name)
+
+
+def is_text(column: Column) -> bool:
+    """Whether the text operators apply."""
+    return column.scalar in _TEXT_TYPES and not column.is_array
+
+
+def is_jsonb(column: Column) -> bool:
+    """Whether the jsonb operators apply."""
+    return column.scalar == "jsonb" and not column.is_array
+
+
+def is_json(column: Column) -> bool:
+    """Whether a selection may give a ``path``."""
+    return column.scalar in {"json", "jsonb"} and not column.is_array
+
+
+def is_numeric(column: Column) -> bool:
+    """Whether sums and averages exist, and ``_inc``."""
+    return column.scalar in _NUMERIC_TYPES and not column.is_array
+
+
+def is_ordered(column: Column) -> bool:
+    """Whether ``max`` and ``min`` exist."""
+    return column.scalar not in _UNORDERED_TYPES and not column.is_array

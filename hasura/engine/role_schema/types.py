@@ -1,0 +1,97 @@
+"""The types of one role's schema, each made once, on demand.
+
+Names are those of Hasura's ``hasura-default`` convention. Types refer to each other in circles (a session has
+messages, a message has a session), so their fields are thunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLEnumValue,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLOutputType,
+)
+
+from hasura.engine.role_schema.access import Access, access
+from hasura.engine.role_schema.scalars import scalar
+
+if TYPE_CHECKING:
+    from hasura.engine.catalog.model import QualifiedName
+    from hasura.engine.resolve.model import Column, Source, Table
+
+T = TypeVar("T", bound=GraphQLNamedType)
+
+
+class Types:
+    """The registry that the modules of this stage share while they build one schema."""
+
+    def __init__(self, source: Source, role: str, *, backend: bool) -> None:
+        self.source = source
+        self.role = role
+        self.backend = backend
+        self._types: dict[str, GraphQLNamedType] = {}
+        self._access: dict[QualifiedName, Access] = {}
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """The type called ``name``; made by ``make`` at first need."""
+        found = self._types.get(name)
+        if found is None:
+            found = self._types[name] = make()
+        return cast("T", found)
+
+    def access(self, table: Table) -> Access:
+        """What the schema's role may do with ``table``."""
+        found = self._access.get(table.key)
+        if found is None:
+            found = self._access[table.key] = access(table, self.role, backend=self.backend)
+        return found
+
+    def target(self, key: QualifiedName) -> Table | None:
+        """The table that a relationship leads to, if the role may read it."""
+        table = self.source.tables.get(key)
+        return table if table and self.access(table).select is not None else None
+
+    def scalar(self, name: str) -> GraphQLNamedType:
+        """A scalar."""
+        return self.once(name, lambda: scalar(name))
+
+    def output(self, column: Column) -> GraphQLOutputType:
+        """The type of a column in a selection."""
+        type_ = cast("GraphQLOutputType", self.scalar(column.scalar))
+        if column.is_array:
+            type_ = GraphQLList(GraphQLNonNull(type_))
+        return type_ if column.nullable else GraphQLNonNull(type_)
+
+    def input(self, column: Column) -> GraphQLInputType:
+        """The type of a column's value in an argument, nullable."""
+        type_ = cast("GraphQLInputType", self.scalar(column.scalar))
+        return GraphQLList(GraphQLNonNull(type_)) if column.is_array else type_
+
+    def enum(
+        self, name: str, description: str, values: dict[str, tuple[object, str | None]]
+    ) -> GraphQLEnumType:
+        """An enum type; ``values`` maps each name to what it stands for and a description."""
+        return self.once(
+            name,
+            lambda: GraphQLEnumType(
+                name,
+                {key: GraphQLEnumValue(value, description=text) for key, (value, text) in values.items()},
+                description=description,
+            ),
+        )
+
+    def columns_enum(
+        self, table: Table, suffix: str, description: str, columns: tuple[Column, ...]
+    ) -> GraphQLEnumType:
+        """An enum of columns, such as ``t_select_column``; Hasura's ``_PLACEHOLDER`` when there is none."""
+        values: dict[str, tuple[object, str | None]] = {c.name: (c, "column name") for c in columns}
+        if not values:
+            values = {"_PLACEHOLDER": (None, "placeholder (do not use)")}
+        return self.enum(f"{table.name}_{suffix}", description, values)

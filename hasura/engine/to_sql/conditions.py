@@ -1,0 +1,91 @@
+"""Conditions as SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from hasura.engine.plan import nodes as n
+from hasura.engine.to_sql.statement import as_text
+
+if TYPE_CHECKING:
+    from hasura.engine.to_sql.statement import Context, Row
+
+_OPERATORS = {
+    "_eq": "=", "_neq": "<>", "_gt": ">", "_lt": "<", "_gte": ">=", "_lte": "<=",
+    "_like": "LIKE", "_nlike": "NOT LIKE", "_ilike": "ILIKE", "_nilike": "NOT ILIKE",
+    "_similar": "SIMILAR TO", "_nsimilar": "NOT SIMILAR TO",
+    "_regex": "~", "_nregex": "!~", "_iregex": "~*", "_niregex": "!~*",
+    "_contains": "@>", "_contained_in": "<@",
+    "_has_key": "?", "_has_keys_any": "?|", "_has_keys_all": "?&",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The row that a condition is about, and the row that the whole condition began at."""
+
+    row: Row
+    root: Row
+
+
+def condition(ctx: Context, row: Row, node: n.Condition) -> sa.ColumnElement[bool]:
+    """``node`` as a boolean expression about ``row``."""
+    return _sql(node, ctx, Scope(row, row))
+
+
+@singledispatch
+def _sql(node: Any, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
+    raise TypeError(type(node).__name__)
+
+
+@_sql.register(n.And)
+def _(node: n.And, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
+    return sa.and_(sa.true(), *(_sql(item, ctx, scope) for item in node.items))
+
+
+@_sql.register(n.Or)
+def _(node: n.Or, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
+    return sa.or_(sa.false(), *(_sql(item, ctx, scope) for item in node.items))
+
+
+@_sql.register(n.Not)
+def _(node: n.Not, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
+    return sa.not_(_sql(node.item, ctx, scope))
+
+
+@_sql.register(n.Compare)
+def _(node: n.Compare, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
+    column: sa.ColumnElement[Any] = scope.row.column(node.column)
+    if node.as_text:
+        column = as_text(column)
+    value = ctx.binder.bind(node.operand)
+    if node.operator == "_in":
+        return column == sa.any_(value)
+    if node.operator == "_nin":
+        return column != sa.all_(value)
+    return column.op(_OPERATORS[node.operator], is_comparison=True, return_type=sa.Boolean())(value)
+
+
+@_sql.register(n.CompareColumns)
+def _(node: n.CompareColumns, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
+    other = (scope.root if node.of_root else scope.row).column(node.other)
+    operator = _OPERATORS[node.operator]
+    return scope.row.column(node.column).op(operator, is_comparison=True, return_type=sa.Boolean())(other)
+
+
+@_sql.register(n.IsNull)
+def _(node: n.IsNull, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
+    column = scope.row.column(node.column)
+    return column.is_not(None) if node.negated else column.is_(None)
+
+
+@_sql.register(n.Exists)
+def _(node: n.Exists, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
+    inner = ctx.alias(node.table)
+    joined = (scope.row.column(ours) == inner.column(theirs) for ours, theirs in node.pairs)
+    matches = sa.and_(*joined, _sql(node.condition, ctx, Scope(inner, scope.root)))
+    return sa.exists(sa.select(sa.literal_column("1")).select_from(inner.source).where(matches))

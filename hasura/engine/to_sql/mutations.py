@@ -1,0 +1,171 @@
+"""Mutations as SQL.
+
+The change is a CTE, and the statement's answer is made from the rows that it returns. A statement sees the database as
+it was before its own changes, so an answer that looks at other rows (relationships) needs a second statement in the
+same transaction; the changed rows are handed to it as JSON. Hasura does the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from hasura.engine.plan import nodes as n
+from hasura.engine.to_sql.conditions import condition
+from hasura.engine.to_sql.reads import Json, json_list, json_object, object_of, records_of
+from hasura.engine.to_sql.statement import Context, Parameters, Row, Statement, as_text, compiled, constant
+
+if TYPE_CHECKING:
+    from hasura.engine.catalog.model import QualifiedName
+    from hasura.engine.resolve.model import Source
+
+_CHECK = "check__"
+_CHANGED = "changed"
+
+
+@dataclass(frozen=True)
+class MutationSql:
+    """``change`` answers ``(text, every check held)``; the text is the answer itself, or, where ``answer`` follows,
+    the changed rows for its parameter ``records``."""
+
+    change: Statement
+    answer: Statement | None
+
+
+def mutation(source: Source, node: n.Mutation) -> MutationSql:
+    """The statements of one mutation."""
+    binder = Parameters()
+    ctx = Context(source, binder)
+    changed = Row(_change(node, ctx).cte(_CHANGED), _CHANGED)
+    held = sa.func.coalesce(sa.func.bool_and(changed.column(_CHECK)), sa.true())
+    if not _looks_around(node.answer):
+        text = as_text(_answer(ctx, node.answer, changed))
+        statement = sa.select(text, sa.select(held).select_from(changed.source).scalar_subquery())
+        return MutationSql(compiled(statement, binder.operands), None)
+    records = sa.func.coalesce(sa.func.json_agg(sa.literal_column(_CHANGED)), sa.literal_column("'[]'::json"))
+    change = compiled(sa.select(as_text(records), held).select_from(changed.source), binder.operands)
+    after = Parameters()
+    ctx = Context(source, after)
+    handed = records_of(ctx, node.table)
+    shown = (handed.column(name).label(name) for name in ctx.columns(node.table))
+    found = Row(sa.select(*shown).select_from(handed.source).cte(_CHANGED), _CHANGED)
+    answer = compiled(sa.select(as_text(_answer(ctx, node.answer, found))), after.operands)
+    return MutationSql(change, answer)
+
+
+def _looks_around(answer: n.Answer) -> bool:
+    if isinstance(answer, n.SingleRow):
+        return _has_relationships(answer.fields)
+    return any(isinstance(part, n.Returning) and _has_relationships(part.fields) for _, part in answer.parts)
+
+
+def _has_relationships(fields: n.Fields) -> bool:
+    return any(isinstance(node, n.ListField | n.ObjectField | n.AggregateField) for _, node in fields)
+
+
+def _answer(ctx: Context, answer: n.Answer, changed: Row) -> Json:
+    if isinstance(answer, n.SingleRow):
+        one = (
+            sa.select(object_of(ctx, answer.fields, changed))
+            .select_from(changed.source)
+            .limit(sa.literal_column("1"))
+        )
+        return one.scalar_subquery()
+    parts: list[tuple[str, Json]] = []
+    for alias, part in answer.parts:
+        match part:
+            case n.AffectedRows():
+                value: Json = sa.select(sa.func.count()).select_from(changed.source).scalar_subquery()
+            case n.Returning(fields):
+                shown = json_list(object_of(ctx, fields, changed))
+                value = sa.select(shown).select_from(changed.source).scalar_subquery()
+            case n.Typename(name):
+                value = constant(name)
+        parts.append((alias, value))
+    return json_object(parts)
+
+
+Change = Any  # Insert, Update, Delete or Select with RETURNING: what SQLAlchemy can make a CTE of
+
+
+@singledispatch
+def _change(node: Any, ctx: Context) -> Change:
+    raise TypeError(type(node).__name__)
+
+
+def _returned(ctx: Context, key: QualifiedName, check: sa.ColumnElement[bool]) -> list[sa.ColumnElement[Any]]:
+    row = ctx.target(key)
+    return [*(row.column(name).label(name) for name in ctx.columns(key)), check.label(_CHECK)]
+
+
+@_change.register(n.Insert)
+def _(node: n.Insert, ctx: Context) -> Change:
+    table, target = ctx.table(node.table), ctx.target(node.table)
+    if not node.rows:
+        return sa.select(*_returned(ctx, node.table, sa.true())).select_from(table).where(sa.false())
+    default = sa.literal_column("DEFAULT")
+    columns = node.columns or ctx.columns(node.table)[:1]
+    statement = pg_insert(table).values(
+        [
+            {
+                name: default if value is None else ctx.binder.bind(value)
+                for name, value in zip(columns, row or (None,), strict=True)
+            }
+            for row in node.rows
+        ]
+    )
+    check = condition(ctx, target, node.check)
+    conflict = node.conflict
+    if conflict is None:
+        return statement.returning(*_returned(ctx, node.table, check))
+    if not conflict.update_columns:
+        statement = statement.on_conflict_do_nothing(constraint=conflict.constraint)
+        return statement.returning(*_returned(ctx, node.table, check))
+    changes: dict[str, Any] = {name: statement.excluded[name] for name in conflict.update_columns}
+    changes |= {name: ctx.binder.bind(value) for name, value in conflict.presets}
+    statement = statement.on_conflict_do_update(
+        constraint=conflict.constraint, set_=changes, where=condition(ctx, target, conflict.where)
+    )
+    # xmax is 0 in a row that was inserted, and not in one that was updated instead.
+    inserted = sa.literal_column("xmax::text = '0'")
+    return statement.returning(
+        *_returned(
+            ctx, node.table, sa.case((inserted, check), else_=condition(ctx, target, node.update_check))
+        )
+    )
+
+
+@_change.register(n.Update)
+def _(node: n.Update, ctx: Context) -> Change:
+    table, target = ctx.table(node.table), ctx.target(node.table)
+    statement = sa.update(table).values({a.column: _assigned(a, ctx, target) for a in node.assignments})
+    statement = statement.where(condition(ctx, target, node.where))
+    return statement.returning(*_returned(ctx, node.table, condition(ctx, target, node.check)))
+
+
+@_change.register(n.Delete)
+def _(node: n.Delete, ctx: Context) -> Change:
+    table, target = ctx.table(node.table), ctx.target(node.table)
+    statement = sa.delete(table).where(condition(ctx, target, node.where))
+    return statement.returning(*_returned(ctx, node.table, sa.true()))
+
+
+def _assigned(assignment: n.Assignment, ctx: Context, target: Row) -> sa.ColumnElement[Any]:
+    column = target.column(assignment.column)
+    value = ctx.binder.bind(assignment.operand)
+    match assignment.operator:
+        case "_inc":
+            return column.op("+")(value)
+        case "_append":
+            return column.op("||")(value)
+        case "_prepend":
+            return value.op("||")(column)
+        case "_delete_key" | "_delete_elem":
+            return column.op("-")(value)
+        case "_delete_at_path":
+            return column.op("#-")(value)
+    return value
