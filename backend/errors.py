@@ -196,7 +196,7 @@ def from_hasura(exc: hasura.HasuraError) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Every exception that a route lets out becomes a problem."""
+    """Every exception that a route lets out becomes a problem; a defect's is made by `backend.middleware`."""
 
     @app.exception_handler(Problem)
     async def problem(_: Request, exc: Problem) -> JSONResponse:
@@ -224,11 +224,6 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(_: Request, exc: HTTPException) -> JSONResponse:
         return _from_http(exc).response()
-
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, exc: Exception) -> JSONResponse:
-        log.error("unexpected_error", exc_info=exc)
-        return Problem().response()
 
 
 def _from_http(exc: HTTPException) -> Problem:

@@ -9,7 +9,17 @@ from typing import Any
 import structlog
 
 #: Their debug level writes bodies: messages, tokens.
-_TALKATIVE = ("gql", "httpx2", "httpcore2", "openai", "sse_starlette", "websockets", "psycopg", "asyncio")
+_TALKATIVE = (
+    "gql",
+    "httpx",
+    "httpx2",
+    "httpcore2",
+    "openai",
+    "sse_starlette",
+    "websockets",
+    "psycopg",
+    "asyncio",
+)
 
 
 def configure(level: str = "info") -> None:
@@ -32,7 +42,10 @@ def configure(level: str = "info") -> None:
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                # Without local variables: they hold passwords, tokens and messages.
+                structlog.processors.ExceptionRenderer(
+                    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+                ),
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 
-from backend.errors import TooLarge
+from backend.errors import Problem, TooLarge
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,7 +23,10 @@ log = structlog.get_logger("backend.access")
 
 
 class Trace:
-    """Joins the caller's trace (``traceparent``, else ``x-request-id``) or starts one, and answers both."""
+    """Joins the caller's trace (``traceparent``, else ``x-request-id``) or starts one, and answers both.
+
+    Also the outermost edge: what nobody expected is logged here with its cause, and answered without.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -37,11 +40,13 @@ class Trace:
         structlog.contextvars.bind_contextvars(trace_id=trace_id)
         started = time.perf_counter()
         status = 500
+        started_answer = False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started_answer
             if message["type"] == "http.response.start":
                 status = message["status"]
+                started_answer = True
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = trace_id
                 headers["traceparent"] = traceparent
@@ -49,6 +54,11 @@ class Trace:
 
         try:
             await self.app(scope, receive, answer)
+        except Exception as exc:
+            log.exception("unexpected_error", exc_info=exc)
+            if started_answer:
+                raise  # too late for an answer: the server closes the connection
+            await Problem().response()(scope, receive, answer)
         finally:
             # The route's template, not the path: ids stay out of the logs.
             route = getattr(scope.get("route"), "path", None)

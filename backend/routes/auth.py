@@ -33,22 +33,26 @@ Username = Annotated[
     ),
 ]
 Password = Annotated[
-    str, PlainText, StringConstraints(min_length=8, max_length=128), Field(examples=["correct horse battery"])
+    str, StringConstraints(min_length=8, max_length=128), PlainText, Field(examples=["correct horse battery"])
 ]
-RefreshToken = Annotated[str, PlainText, StringConstraints(min_length=1, max_length=200)]
+DisplayName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    PlainText,
+    Field(examples=["Ada Lovelace"]),
+]
+RefreshToken = Annotated[str, StringConstraints(min_length=1, max_length=200), PlainText]
 
 
 class Registration(BaseModel):
     username: Username
     password: Password
-    display_name: Annotated[
-        str | None, PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
-    ] = Field(None, description="the username unless given", examples=["Ada Lovelace"])
+    display_name: DisplayName | None = Field(None, description="the username unless given")
 
 
 class Credentials(BaseModel):
-    username: Annotated[str, PlainText, StringConstraints(max_length=128)] = Field(examples=["ada"])
-    password: Annotated[str, PlainText, StringConstraints(max_length=128)] = Field(
+    username: Annotated[str, StringConstraints(max_length=128), PlainText] = Field(examples=["ada"])
+    password: Annotated[str, StringConstraints(max_length=128), PlainText] = Field(
         examples=["correct horse battery"]
     )
 

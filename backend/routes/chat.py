@@ -69,7 +69,7 @@ class Answer(BaseModel):
     summary="Ask, and have question and answer saved",
     description=(
         "Saves the question, streams the answer as Server-Sent Events (`turn`, `delta`…, then `done` or"
-        " `error`) and saves it too, even if you hang up. With `Accept: application/json` it is one JSON body."
+        " `error`) and saves it too, even if you hang up. With `Accept: application/json` it is one body."
     ),
     response_class=Response,
     responses={

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, StringConstraints
 MAX_CONTENT = 100_000
 
 
-def _no_nul(text: str | None) -> str | None:
-    if text is not None and "\x00" in text:
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
         raise ValueError("must not contain NUL characters")
     return text
 
@@ -25,20 +25,20 @@ PlainText = AfterValidator(_no_nul)
 
 Content = Annotated[
     str,
+    StringConstraints(min_length=1, max_length=MAX_CONTENT),
     PlainText,
     AfterValidator(_not_blank),
-    StringConstraints(min_length=1, max_length=MAX_CONTENT),
     Field(description="Markdown or plain text", examples=["What is a keyset cursor?"]),
 ]
 Title = Annotated[
     str,
-    PlainText,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    PlainText,
     Field(examples=["Trip to Lisbon"]),
 ]
 Category = Annotated[
     str,
-    PlainText,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=50),
+    PlainText,
     Field(examples=["travel"]),
 ]

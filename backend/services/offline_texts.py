@@ -17,9 +17,10 @@ _AS_MANY_QUESTIONS = 5
 _COMMON = frozenset(
     word
     for line in (
-        "about after all also and any are because been but can could did does for from get had has have her",
-        "him his how into its just like more not now one our out please said say she some than that the their",
-        "them then there these they this too use was were what when where which who why will with would you your",
+        "about after all also and any are because been but can could did does for from get had has have",
+        "her him his how into its just like more not now one our out please said say she some than that the",
+        "their them then there these they this too use was were what when where which who why will with",
+        "would you your",
     )
     for word in line.split()
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import httpx2
-from gql.transport.exceptions import TransportConnectionFailed, TransportQueryError, TransportServerError
+from gql.transport.exceptions import TransportConnectionFailed, TransportServerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,8 +79,6 @@ _MEANING: tuple[tuple[str, str, type[HasuraError], str], ...] = (
 def from_transport(exc: Exception) -> HasuraError:
     """The error that a failed HTTP exchange or a broken connection means."""
     match exc:
-        case TransportQueryError(errors=errors):
-            return from_graphql(errors or [])
         case TransportServerError(code=code) if code in _UNAVAILABLE_STATUS:
             return Unavailable("GraphQL is not available right now")
         case TransportServerError(code=401):
@@ -99,9 +97,9 @@ def from_transport(exc: Exception) -> HasuraError:
             return UnexpectedAnswer(f"GraphQL answered with something else ({type(exc).__name__})")
 
 
-def from_graphql(errors: Sequence[dict[str, Any]]) -> HasuraError:
+def from_graphql(errors: Sequence[Any]) -> HasuraError:
     """The error that the ``errors`` of a GraphQL answer mean; the first decides."""
-    first = errors[0] if errors else {}
+    first = errors[0] if errors and isinstance(errors[0], dict) else {}
     message = str(first.get("message", ""))
     code = str((first.get("extensions") or {}).get("code", ""))
     for known, start, error, text in _MEANING:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import Any
 
 import httpx2
 import stamina
-from gql import Client, GraphQLRequest
+import structlog
+from gql import GraphQLRequest
 from gql.transport.exceptions import TransportError
 from gql.transport.httpx import HTTPXAsyncTransport
+from graphql import FieldNode, OperationDefinitionNode
 
-from backend.services.hasura_client.errors import Unavailable, from_transport
-
-if TYPE_CHECKING:
-    from gql.client import AsyncClientSession, ReconnectingAsyncClientSession
+from backend.services.hasura_client.errors import (
+    Unavailable,
+    UnexpectedAnswer,
+    from_graphql,
+    from_transport,
+)
 
 ATTEMPTS = 3
 CONNECTIONS = 100
@@ -24,22 +29,19 @@ class Transport:
 
     def __init__(self, url: str, timeout: float, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self.url = url
-        http = HTTPXAsyncTransport(
+        self._timeout = timeout
+        self._http = HTTPXAsyncTransport(
             url,
             timeout=httpx2.Timeout(timeout, connect=min(timeout, 3.0)),
             limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS // 4),
             transport=transport,
         )
-        self._client = Client(transport=http, execute_timeout=timeout)
-        self._session: AsyncClientSession | ReconnectingAsyncClientSession | None = None
 
     async def open(self) -> None:
-        self._session = await self._client.connect_async(reconnecting=False)
+        await self._http.connect()
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            self._session = None
-            await self._client.close_async()
+        await self._http.close()
 
     async def execute(
         self,
@@ -67,12 +69,27 @@ class Transport:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _once(self, token: str, request: GraphQLRequest) -> dict[str, Any]:
-        if self._session is None:
-            raise RuntimeError("HasuraClient is not open: use `async with` or call open()")
+        headers = {"Authorization": f"Bearer {token}"}
+        if trace_id := structlog.contextvars.get_contextvars().get("trace_id"):
+            headers["x-request-id"] = str(trace_id)  # Hasura's own name for it, in its logs
         try:
-            data: dict[str, Any] = await self._session.execute(
-                request, extra_args={"headers": {"Authorization": f"Bearer {token}"}}
-            )
+            async with asyncio.timeout(self._timeout):
+                result = await self._http.execute(request, extra_args={"headers": headers})
         except (TransportError, TimeoutError) as exc:
             raise from_transport(exc) from exc
-        return data
+        if result.errors:
+            raise from_graphql(result.errors)
+        if not isinstance(result.data, dict) or not _roots(request) <= result.data.keys():
+            raise UnexpectedAnswer("GraphQL answered with less than it was asked for")
+        return result.data
+
+
+def _roots(request: GraphQLRequest) -> set[str]:
+    """The names that ``data`` must have."""
+    return {
+        (field.alias or field.name).value
+        for definition in request.document.definitions
+        if isinstance(definition, OperationDefinitionNode)
+        for field in definition.selection_set.selections
+        if isinstance(field, FieldNode)
+    }
