@@ -10,7 +10,6 @@ from cachetools import LRUCache
 from hasura.engine.document.parse import check_document
 from hasura.engine.document.selection import select_fields
 from hasura.engine.document.variables import declarations, given_values, shape
-from hasura.engine.execute import run
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan.operation import is_stream, plan_operation, plan_stream
 from hasura.engine.plan.reads import Reader
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from hasura.engine.document.parse import Operation
     from hasura.engine.document.variables import Declared
+    from hasura.engine.execute import run
     from hasura.engine.resolve.model import Source
 
 #: statements kept for each role, and the largest one (in operands) that is worth keeping

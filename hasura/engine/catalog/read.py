@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psycopg.rows import dict_row
+
 from hasura.engine.catalog.model import (
     Argument,
     Catalog,
@@ -87,20 +89,22 @@ _UPDATABLE, _INSERTABLE, _DELETABLE = 1 << 2, 1 << 3, 1 << 4
 
 async def read_catalog(connection: AsyncConnection[Any]) -> Catalog:
     """The catalog of the database that ``connection`` is on. Raises psycopg's errors."""
-    tables = await (await connection.execute(_TABLES)).fetchall()
-    functions = await (await connection.execute(_FUNCTIONS)).fetchall()
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        tables = [_table(**row) for row in await (await cursor.execute(_TABLES)).fetchall()]
+        functions = [_function(**row) for row in await (await cursor.execute(_FUNCTIONS)).fetchall()]
     return Catalog(
-        tables={(row[0], row[1]): _table(*row) for row in tables},
-        functions={(row[0], row[1]): _function(*row) for row in functions},
+        tables={(table.schema, table.name): table for table in tables},
+        functions={(function.schema, function.name): function for function in functions},
     )
 
 
 def _table(
+    *,
     schema: str,
     name: str,
     kind: Any,
     comment: str | None,
-    writable: int,
+    updatable: int,
     columns: list[dict[str, Any]],
     keys: list[dict[str, Any]],
     foreign_keys: list[dict[str, Any]],
@@ -123,13 +127,14 @@ def _table(
             for key in foreign_keys
         ),
         comment=comment,
-        insertable=bool(writable & _INSERTABLE),
-        updatable=bool(writable & _UPDATABLE),
-        deletable=bool(writable & _DELETABLE),
+        insertable=bool(updatable & _INSERTABLE),
+        updatable=bool(updatable & _UPDATABLE),
+        deletable=bool(updatable & _DELETABLE),
     )
 
 
 def _function(
+    *,
     schema: str,
     name: str,
     volatility: Any,

@@ -10,11 +10,11 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     OperationDefinitionNode,
-    ValidationRule,
     parse,
     validate,
 )
 from graphql.validation import (
+    ASTValidationRule,
     KnownDirectivesRule,
     KnownFragmentNamesRule,
     NoFragmentCyclesRule,
@@ -39,7 +39,7 @@ OperationKind = Literal["query", "mutation", "subscription"]
 
 # The rules that look at a document as a whole. Fields, arguments and values are checked where they are typed
 # (selection, values), because Hasura words and places those errors in its own way.
-_RULES: list[type[ValidationRule]] = [
+_RULES: list[type[ASTValidationRule]] = [
     UniqueOperationNamesRule,
     UniqueVariableNamesRule,
     KnownFragmentNamesRule,

@@ -49,7 +49,7 @@ class Inputs:
 
     def _slot(self, slot: n.Slot) -> str | None:
         if isinstance(slot.origin, Constant):
-            value = substitute(slot.origin.raw, self.variables)
+            value: Any = substitute(slot.origin.raw, self.variables)
         else:
             value = self.variables
             for step in slot.origin.way:

@@ -14,7 +14,7 @@ from hasura.engine.to_sql.statement import Statement
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from psycopg import AsyncConnection, AsyncCursor
+    from psycopg import AsyncConnection
     from psycopg.abc import Buffer
     from psycopg_pool import AsyncConnectionPool
 
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 _NULL = b"null"
+_TRUE = b"t"
 
 #: one root field of a mutation: a change, several in order (their answers make a list), or a function's call
 Step = MutationSql | tuple[MutationSql, ...] | Statement
 
 
 class JsonText(Loader):
-    """Text as the bytes that it came in."""
+    """A value as the bytes that PostgreSQL sent."""
 
     def load(self, data: Buffer) -> bytes:
         return bytes(data)
@@ -69,18 +70,18 @@ async def _step(connection: AsyncConnection[Any], step: Step, inputs: Inputs) ->
     if isinstance(step, Statement):
         return (await _row(connection, step.sql, inputs.parameters(step.operands)))[0]
     changed, held = await _row(connection, step.change.sql, inputs.parameters(step.change.operands))
-    if held is not True:
+    if held != _TRUE:
         raise PermissionFailed("check constraint of an insert/update permission has failed")
     if step.answer is None:
-        return changed  # type: ignore[no-any-return]
+        return changed
     parameters = {**inputs.parameters(step.answer.operands), "records": changed.decode()}
     return (await _row(connection, step.answer.sql, parameters))[0]
 
 
-async def _row(connection: AsyncConnection[Any], sql: str, parameters: dict[str, Any]) -> list[Any]:
-    cursor: AsyncCursor[Any]
+async def _row(connection: AsyncConnection[Any], sql: str, parameters: dict[str, Any]) -> list[bytes]:
     async with connection.cursor() as cursor:
-        cursor.adapters.register_loader("text", JsonText)
+        for type_ in ("text", "bool"):
+            cursor.adapters.register_loader(type_, JsonText)
         # Always prepared: one text serves every request of its shape, and psycopg keeps only the latest of them.
         await cursor.execute(sql, parameters, prepare=True)
         row = await cursor.fetchone()

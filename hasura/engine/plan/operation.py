@@ -9,7 +9,6 @@ from hasura.engine.document.selection import INTROSPECTION
 from hasura.engine.errors import NotSupported, ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan.mutations import delete, insert, update
-from hasura.engine.plan.reads import Reader
 from hasura.engine.role_schema.meaning import (
     ColumnOf,
     DeleteRoot,
@@ -22,6 +21,7 @@ from hasura.engine.role_schema.meaning import (
 if TYPE_CHECKING:
     from hasura.engine.document.parse import OperationKind
     from hasura.engine.document.selection import Selected
+    from hasura.engine.plan.reads import Reader
 
 
 def plan_operation(reader: Reader, kind: OperationKind, selections: tuple[Selected, ...]) -> n.OperationPlan:

@@ -159,13 +159,13 @@ def _relationship(
         raise _Misfit("a relationship needs a foreign key or a manual configuration")
     if target not in tracked:
         raise _Misfit(f'table "{target[1]}" is not tracked')
-    for names_of, names in (
-        (table, [c[0] for c in columns]),
-        (database.tables[target], [c[1] for c in columns]),
+    for ends, joined in (
+        (table, {ours for ours, _ in columns}),
+        (database.tables[target], {its for _, its in columns}),
     ):
-        missing = set(names) - {column.name for column in names_of.columns}
+        missing = joined - {column.name for column in ends.columns}
         if missing:
-            raise _Misfit(f'column "{missing.pop()}" does not exist in table "{names_of.name}"')
+            raise _Misfit(f'column "{missing.pop()}" does not exist in table "{ends.name}"')
     return Relationship(entry.name, many, target, columns, nullable, entry.comment)
 
 

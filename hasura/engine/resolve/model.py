@@ -122,7 +122,7 @@ class Function:
     returns_set: bool
     is_mutation: bool
     roles: frozenset[str]
-    #: roles need no permission of their own, the table's is enough (queries, as HASURA_GRAPHQL_INFER_FUNCTION_PERMISSIONS)
+    #: the table's permission is enough (queries, unless HASURA_GRAPHQL_INFER_FUNCTION_PERMISSIONS is off)
     inferred: bool
     comment: str | None
 

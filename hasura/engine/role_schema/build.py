@@ -151,7 +151,8 @@ def _calls(types: Types, function: Function) -> GraphQLFieldMap:
         fields[function.aggregate_name] = GraphQLField(
             GraphQLNonNull(aggregate(types, table)),
             args=arguments,
-            description=f'execute function "{function.name}" and query aggregates on result of table type "{table.name}"',
+            description=f'execute function "{function.name}" and query aggregates on result of table type '
+            f'"{table.name}"',
             extensions=carries(FunctionRoot(function, table, aggregate=True)),
         )
     return fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from graphql import (
     GraphQLArgument,
@@ -44,6 +44,11 @@ _ORDER = {
 }
 
 
+def required(type_: GraphQLInputType) -> GraphQLInputType:
+    """``type_!``."""
+    return type_ if isinstance(type_, GraphQLNonNull) else GraphQLNonNull(type_)
+
+
 def select_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
     """``distinct_on``, ``limit``, ``offset``, ``order_by`` and ``where``."""
     return {
@@ -78,7 +83,8 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
         }
         for column in types.access(table).select or ():
             result[column.name] = GraphQLInputField(
-                comparison_exp(types, column), extensions=carries(ColumnOf(column))
+                comparison_exp(types, column.scalar, is_array=column.is_array),
+                extensions=carries(ColumnOf(column)),
             )
         for relationship in table.relationships.values():
             target = types.target(relationship.target)
@@ -96,58 +102,43 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
     return types.once(name, lambda: GraphQLInputObjectType(name, fields, description=description))
 
 
-def comparison_exp(types: Types, column: Column) -> GraphQLInputObjectType:
+def comparison_exp(types: Types, scalar: str, *, is_array: bool = False) -> GraphQLInputObjectType:
     """``String_comparison_exp`` and its like; arrays have ``String_array_comparison_exp``."""
-    own = types.input(column)
 
     def fields() -> GraphQLInputFieldMap:
+        own = types.input(scalar, is_array=is_array)
+        texts = GraphQLList(GraphQLNonNull(GraphQLString))
         result: dict[str, GraphQLInputType] = dict.fromkeys(scalars.EQUALITY, own)
-        result |= dict.fromkeys(scalars.MEMBERSHIP, GraphQLList(GraphQLNonNull(own)))
+        result |= dict.fromkeys(scalars.MEMBERSHIP, GraphQLList(required(own)))
         result["_is_null"] = GraphQLBoolean
-        if scalars.is_text(column):
+        if scalar in scalars.TEXT_TYPES and not is_array:
             result |= dict.fromkeys(scalars.TEXT, own)
-        if scalars.is_jsonb(column) or column.is_array:
+        if scalar == "jsonb" or is_array:
             result |= dict.fromkeys(scalars.CONTAINMENT, own)
-        if scalars.is_jsonb(column):
-            texts = GraphQLList(GraphQLNonNull(GraphQLString))
+        if scalar == "jsonb" and not is_array:
             result |= {"_has_key": GraphQLString, "_has_keys_any": texts, "_has_keys_all": texts}
-            result["_cast"] = cast_exp(types)
+            result["_cast"] = _cast_exp(types)
         return {
             operator: GraphQLInputField(type_, extensions=carries(Comparison(operator)))
             for operator, type_ in sorted(result.items())
         }
 
-    name = f"{column.scalar}_array_comparison_exp" if column.is_array else f"{column.scalar}_comparison_exp"
+    name = f"{scalar}_array_comparison_exp" if is_array else f"{scalar}_comparison_exp"
     description = (
-        f'Boolean expression to compare columns of type "{column.scalar}". '
+        f'Boolean expression to compare columns of type "{scalar}". '
         "All fields are combined with logical 'AND'."
     )
     return types.once(name, lambda: GraphQLInputObjectType(name, fields, description=description))
 
 
-def cast_exp(types: Types) -> GraphQLInputObjectType:
+def _cast_exp(types: Types) -> GraphQLInputObjectType:
     """``jsonb_cast_exp``: a jsonb column compared as text."""
-
-    def fields() -> GraphQLInputFieldMap:
-        operators = scalars.EQUALITY + scalars.TEXT
-        members = GraphQLList(GraphQLNonNull(GraphQLString))
-        text = types.once(
-            "String_comparison_exp",
-            lambda: GraphQLInputObjectType(
-                "String_comparison_exp",
-                {
-                    operator: GraphQLInputField(type_, extensions=carries(Comparison(operator)))
-                    for operator, type_ in sorted(
-                        cast("dict[str, GraphQLInputType]", dict.fromkeys(operators, GraphQLString))
-                        | dict.fromkeys(scalars.MEMBERSHIP, members)
-                        | {"_is_null": GraphQLBoolean}
-                    )
-                },
-            ),
-        )
-        return {"String": GraphQLInputField(text)}
-
-    return types.once("jsonb_cast_exp", lambda: GraphQLInputObjectType("jsonb_cast_exp", fields))
+    return types.once(
+        "jsonb_cast_exp",
+        lambda: GraphQLInputObjectType(
+            "jsonb_cast_exp", lambda: {"String": GraphQLInputField(comparison_exp(types, "String"))}
+        ),
+    )
 
 
 def order_enum(types: Types) -> GraphQLEnumType:
@@ -233,7 +224,7 @@ def stream_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
     def values() -> GraphQLInputObjectType:
         name = f"{table.name}_stream_cursor_value_input"
         fields = {
-            column.name: GraphQLInputField(types.input(column), extensions=carries(ColumnOf(column)))
+            column.name: GraphQLInputField(types.column_input(column), extensions=carries(ColumnOf(column)))
             for column in types.access(table).select or ()
         }
         description = "Initial value of the column from where the streaming should start"

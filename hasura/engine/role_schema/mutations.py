@@ -16,12 +16,12 @@ from graphql import (
 )
 
 from hasura.engine.role_schema import scalars
-from hasura.engine.role_schema.inputs import bool_exp
+from hasura.engine.role_schema.inputs import bool_exp, required
 from hasura.engine.role_schema.meaning import ColumnOf, DeleteRoot, InsertRoot, UpdateRoot, carries
 from hasura.engine.role_schema.outputs import mutation_response, row
 
 if TYPE_CHECKING:
-    from graphql import GraphQLFieldMap, GraphQLInputType
+    from graphql import GraphQLFieldMap
 
     from hasura.engine.resolve.model import Column, Table
     from hasura.engine.role_schema.types import Types
@@ -32,10 +32,6 @@ def mutation_fields(types: Types, table: Table) -> GraphQLFieldMap:
     return {**_inserts(types, table), **_updates(types, table), **_deletes(types, table)}
 
 
-def _required(type_: GraphQLInputType) -> GraphQLInputType:
-    return GraphQLNonNull(type_)  # type: ignore[arg-type]
-
-
 def _columns_input(
     types: Types,
     table: Table,
@@ -43,14 +39,14 @@ def _columns_input(
     columns: list[Column],
     description: str,
     *,
-    required: bool = False,
+    all_required: bool = False,
 ) -> GraphQLInputObjectType:
     name = f"{table.name}_{suffix}"
 
     def field(column: Column) -> GraphQLInputField:
-        type_ = types.input(column)
+        type_ = types.column_input(column)
         return GraphQLInputField(
-            _required(type_) if required else type_,
+            required(type_) if all_required else type_,
             description=column.comment,
             extensions=carries(ColumnOf(column)),
         )
@@ -77,9 +73,7 @@ def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
     conflict = {}
     if table.catalog.unique_keys:
         conflict["on_conflict"] = GraphQLArgument(_on_conflict(types, table), description="upsert condition")
-    many = GraphQLArgument(
-        _required(GraphQLList(_required(row_input))), description="the rows to be inserted"
-    )
+    many = GraphQLArgument(required(GraphQLList(required(row_input))), description="the rows to be inserted")
     fields = {
         table.root_fields.insert: GraphQLField(
             mutation_response(types, table),
@@ -92,7 +86,7 @@ def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
         fields[table.root_fields.insert_one] = GraphQLField(
             row(types, table),
             args={
-                "object": GraphQLArgument(_required(row_input), description="the row to be inserted"),
+                "object": GraphQLArgument(required(row_input), description="the row to be inserted"),
                 **conflict,
             },
             description=f'insert a single row into the table: "{table.name}"',
@@ -115,10 +109,8 @@ def _on_conflict(types: Types, table: Table) -> GraphQLInputObjectType:
     )
     name = f"{table.name}_on_conflict"
     fields = {
-        "constraint": GraphQLInputField(_required(constraint)),
-        "update_columns": GraphQLInputField(
-            _required(GraphQLList(_required(update_column))), default_value=[]
-        ),
+        "constraint": GraphQLInputField(required(constraint)),
+        "update_columns": GraphQLInputField(required(GraphQLList(required(update_column))), default_value=[]),
     }
     if types.access(table).select is not None:
         fields["where"] = GraphQLInputField(bool_exp(types, table))
@@ -155,7 +147,9 @@ def _update_operators(types: Types, table: Table) -> dict[str, GraphQLInputObjec
     for operator, (type_, description) in _JSONB_OPERATORS.items() if documents else ():
         name = f"{table.name}{operator}_input"
         fields = {
-            column.name: GraphQLInputField(type_ or types.input(column), extensions=carries(ColumnOf(column)))
+            column.name: GraphQLInputField(
+                type_ or types.column_input(column), extensions=carries(ColumnOf(column))
+            )
             for column in documents
         }
         operators[operator] = types.once(
@@ -178,7 +172,7 @@ def _updates(types: Types, table: Table) -> GraphQLFieldMap:
     fields = {}
     if access.select is not None:
         where = GraphQLArgument(
-            _required(bool_exp(types, table)), description="filter the rows which have to be updated"
+            required(bool_exp(types, table)), description="filter the rows which have to be updated"
         )
         updates_name = f"{table.name}_updates"
         updates = types.once(
@@ -187,7 +181,7 @@ def _updates(types: Types, table: Table) -> GraphQLFieldMap:
                 updates_name,
                 {
                     **{name: GraphQLInputField(type_) for name, type_ in operators.items()},
-                    "where": GraphQLInputField(_required(bool_exp(types, table))),
+                    "where": GraphQLInputField(required(bool_exp(types, table))),
                 },
             ),
         )
@@ -201,7 +195,7 @@ def _updates(types: Types, table: Table) -> GraphQLFieldMap:
             GraphQLList(mutation_response(types, table)),
             args={
                 "updates": GraphQLArgument(
-                    _required(GraphQLList(_required(updates))), description="updates to execute, in order"
+                    required(GraphQLList(required(updates))), description="updates to execute, in order"
                 )
             },
             description=f'update multiples rows of table: "{table.name}"',
@@ -214,11 +208,11 @@ def _updates(types: Types, table: Table) -> GraphQLFieldMap:
             "pk_columns_input",
             list(table.primary_key),
             f"primary key columns input for table: {table.name}",
-            required=True,
+            all_required=True,
         )
         fields[table.root_fields.update_by_pk] = GraphQLField(
             row(types, table),
-            args={**arguments, "pk_columns": GraphQLArgument(_required(key))},
+            args={**arguments, "pk_columns": GraphQLArgument(required(key))},
             description=f'update single row of the table: "{table.name}"',
             extensions=carries(UpdateRoot(table, "one")),
         )
@@ -234,7 +228,7 @@ def _deletes(types: Types, table: Table) -> GraphQLFieldMap:
             mutation_response(types, table),
             args={
                 "where": GraphQLArgument(
-                    _required(bool_exp(types, table)), description="filter the rows which have to be deleted"
+                    required(bool_exp(types, table)), description="filter the rows which have to be deleted"
                 )
             },
             description=f'delete data from the table: "{table.name}"',
@@ -261,7 +255,7 @@ def key_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
     """The primary key's columns as required arguments."""
     return {
         column.name: GraphQLArgument(
-            _required(types.input(column)), description=column.comment, out_name=column.name
+            required(types.column_input(column)), description=column.comment, out_name=column.name
         )
         for column in table.primary_key
     }

@@ -50,7 +50,7 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
                 continue
             meaning = carries(RelationshipOf(relationship, target))
             if not relationship.many:
-                type_: GraphQLOutputType = row(types, target)
+                type_ = row(types, target)
                 result[relationship.name] = GraphQLField(
                     type_ if relationship.nullable else GraphQLNonNull(type_),
                     description=relationship.comment or "An object relationship",

@@ -20,7 +20,8 @@ TEXT = (
 )  # fmt: skip
 CONTAINMENT = ("_contains", "_contained_in")
 
-_TEXT_TYPES = frozenset({"String", "bpchar", "citext", "name"})
+#: types that the text operators compare
+TEXT_TYPES = frozenset({"String", "bpchar", "citext", "name"})
 _NUMERIC_TYPES = frozenset({"Int", "Float", "smallint", "bigint", "float8", "numeric", "money"})
 # Hasura leaves these out of max and min: PostgreSQL had no such aggregate for them.
 _UNORDERED_TYPES = frozenset({"Boolean", "json", "jsonb", "uuid", "geometry", "geography"})
@@ -36,11 +37,6 @@ ORDERED_AGGREGATES = ("max", "min")
 def scalar(name: str) -> GraphQLScalarType:
     """The scalar type called ``name``; one object a schema, so the caller keeps it."""
     return BUILT_IN.get(name) or GraphQLScalarType(name)
-
-
-def is_text(column: Column) -> bool:
-    """Whether the text operators apply."""
-    return column.scalar in _TEXT_TYPES and not column.is_array
 
 
 def is_jsonb(column: Column) -> bool:

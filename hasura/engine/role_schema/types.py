@@ -6,7 +6,6 @@ messages, a message has a session), so their fields are thunks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from graphql import (
@@ -17,12 +16,15 @@ from graphql import (
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLOutputType,
+    GraphQLScalarType,
 )
 
 from hasura.engine.role_schema.access import Access, access
 from hasura.engine.role_schema.scalars import scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hasura.engine.catalog.model import QualifiedName
     from hasura.engine.resolve.model import Column, Source, Table
 
@@ -64,15 +66,20 @@ class Types:
 
     def output(self, column: Column) -> GraphQLOutputType:
         """The type of a column in a selection."""
-        type_ = cast("GraphQLOutputType", self.scalar(column.scalar))
+        type_ = cast("GraphQLScalarType", self.scalar(column.scalar))
         if column.is_array:
-            type_ = GraphQLList(GraphQLNonNull(type_))
+            items = GraphQLList(GraphQLNonNull(type_))
+            return items if column.nullable else GraphQLNonNull(items)
         return type_ if column.nullable else GraphQLNonNull(type_)
 
-    def input(self, column: Column) -> GraphQLInputType:
-        """The type of a column's value in an argument, nullable."""
-        type_ = cast("GraphQLInputType", self.scalar(column.scalar))
-        return GraphQLList(GraphQLNonNull(type_)) if column.is_array else type_
+    def input(self, scalar: str, *, is_array: bool = False) -> GraphQLInputType:
+        """The nullable type of a scalar's value in an argument."""
+        type_ = cast("GraphQLScalarType", self.scalar(scalar))
+        return GraphQLList(GraphQLNonNull(type_)) if is_array else type_
+
+    def column_input(self, column: Column) -> GraphQLInputType:
+        """The nullable type of a column's value in an argument."""
+        return self.input(column.scalar, is_array=column.is_array)
 
     def enum(
         self, name: str, description: str, values: dict[str, tuple[object, str | None]]

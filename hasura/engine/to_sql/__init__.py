@@ -1,1 +1,1 @@
-"""Plans said in SQL, with SQLAlchemy Core. One operation is one statement; its answer is JSON text made by PostgreSQL."""
+"""Plans said in SQL, with SQLAlchemy Core: one statement an operation, its answer JSON text made by PostgreSQL."""

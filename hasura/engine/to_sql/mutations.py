@@ -99,7 +99,11 @@ def _change(node: Any, ctx: Context) -> Change:
 
 def _returned(ctx: Context, key: QualifiedName, check: sa.ColumnElement[bool]) -> list[sa.ColumnElement[Any]]:
     row = ctx.target(key)
-    return [*(row.column(name).label(name) for name in ctx.columns(key)), check.label(_CHECK)]
+    # A check that is neither true nor false (a null on one side) has not been fulfilled.
+    return [
+        *(row.column(name).label(name) for name in ctx.columns(key)),
+        sa.func.coalesce(check, sa.false()).label(_CHECK),
+    ]
 
 
 @_change.register(n.Insert)
@@ -107,7 +111,7 @@ def _(node: n.Insert, ctx: Context) -> Change:
     table, target = ctx.table(node.table), ctx.target(node.table)
     if not node.rows:
         return sa.select(*_returned(ctx, node.table, sa.true())).select_from(table).where(sa.false())
-    default = sa.literal_column("DEFAULT")
+    default: sa.ColumnElement[Any] = sa.literal_column("DEFAULT")
     columns = node.columns or ctx.columns(node.table)[:1]
     statement = pg_insert(table).values(
         [
@@ -131,7 +135,7 @@ def _(node: n.Insert, ctx: Context) -> Change:
         constraint=conflict.constraint, set_=changes, where=condition(ctx, target, conflict.where)
     )
     # xmax is 0 in a row that was inserted, and not in one that was updated instead.
-    inserted = sa.literal_column("xmax::text = '0'")
+    inserted: sa.ColumnElement[bool] = sa.literal_column("xmax::text = '0'")
     return statement.returning(
         *_returned(
             ctx, node.table, sa.case((inserted, check), else_=condition(ctx, target, node.update_check))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
-from hasura.engine.plan import nodes as n
 from hasura.engine.to_sql.reads import field, json_list, json_object, needed, object_of, rows
 from hasura.engine.to_sql.statement import (
     Context,
@@ -21,6 +20,7 @@ from hasura.engine.to_sql.statement import (
 )
 
 if TYPE_CHECKING:
+    from hasura.engine.plan import nodes as n
     from hasura.engine.resolve.model import Source
 
 #: stands for "no row around": root fields have no pairs to join by
@@ -60,7 +60,7 @@ def stream(source: Source, plan: n.StreamPlan) -> Statement:
     found = rows(ctx, plan.rows.rows, None, needed(plan.rows.fields) | {plan.cursor})
     last: sa.ColumnElement[Any] = sa.literal_column(
         f"(array_agg(CAST({found.name}.{quoted(plan.cursor)} AS text)))[count(*)]"
-    )  # type: ignore[attr-defined]
+    )
     batch = (
         sa.select(
             json_list(object_of(ctx, plan.rows.fields, found)).label("batch"),

@@ -133,7 +133,7 @@ def _base(ctx: Context, source: n.RowSource) -> Row:
             schema, name = function
             given = [_argument(ctx, *argument) for argument in arguments]
             table = next(f.table for f in ctx.source.functions.values() if f.key == function)
-            call = Function(
+            call: Function[Any] = Function(
                 quoted_name(name, quote=True), *given, packagenames=(quoted_name(schema, quote=True),)
             )
             return _called(ctx, call, table)
@@ -157,13 +157,13 @@ def _argument(ctx: Context, name: str, operand: n.Operand) -> sa.ColumnElement[A
 
 
 def _limit(ctx: Context, node: n.Rows, *, only_one: bool) -> sa.ColumnElement[Any] | None:
-    bounds = [
+    bounds: list[sa.ColumnElement[Any]] = [
         sa.literal_column(str(bound))
         for bound in (node.role_limit, 1 if only_one else None)
         if bound is not None
     ]
     if node.limit is not None:
-        bounds.append(ctx.binder.bind(node.limit))  # type: ignore[arg-type]
+        bounds.append(ctx.binder.bind(node.limit))
     return bounds[0] if len(bounds) == 1 else sa.func.least(*bounds) if bounds else None
 
 
