@@ -12,6 +12,9 @@ from pathlib import Path
 import psycopg
 import yoyo
 from psycopg import errors
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.connections import parse_uri
+from yoyo.migrations import default_migration_table
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "sql"
 
@@ -48,8 +51,7 @@ def migrate(database_url: str, directory: Path = DIRECTORY) -> list[str]:
     (which leaves the database as it was before that migration).
     """
     try:
-        with _only_migrator(database_url), yoyo.get_backend(_yoyo_url(database_url)) as backend:
-            backend.break_lock()  # what a killed run left: ours is the lock that counts, and we hold it
+        with _only_migrator(database_url), _yoyo(database_url) as backend:
             missing = backend.to_apply(yoyo.read_migrations(str(directory)))
             for migration in missing:
                 try:
@@ -72,8 +74,16 @@ def _only_migrator(database_url: str) -> Iterator[None]:
         yield  # the lock ends with the connection
 
 
-def _yoyo_url(database_url: str) -> str:
-    return f"postgresql+psycopg://{database_url.partition('://')[2]}"
+def _yoyo(database_url: str) -> PostgresqlPsycopgBackend:
+    # Not yoyo.get_backend(): it tries out on every run what PostgreSQL can do, by statements that fail, and each
+    # is an alarming line in the database's log.
+    uri = parse_uri(f"postgresql+psycopg://{database_url.partition('://')[2]}")
+    backend = PostgresqlPsycopgBackend(uri, default_migration_table)
+    if backend.lock_table in backend.list_tables():
+        backend.break_lock()  # what a killed run left: ours is the lock that counts, and we hold it
+    else:
+        backend.create_lock_table()
+    return backend
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -1,0 +1,76 @@
+"""The command `chat-sessions`: what the Makefile, the containers and an operator call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Annotated
+
+import typer
+
+from backend import doctor as checks
+from backend import stack
+from backend.development_token import TokenRefused, token_of
+from backend.installation import Installation, InstallationError
+from backend.migrations import MigrationError, expected_version
+from backend.migrations import migrate as apply_migrations
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Named chat sessions over Hasura and PostgreSQL."
+)
+
+
+@app.callback()
+def quiet_libraries() -> None:
+    logging.getLogger("yoyo").setLevel(logging.WARNING)
+
+
+@app.command()
+def up() -> None:
+    """Run the whole stack on this machine, in the foreground, until Ctrl-C."""
+    raise typer.Exit(stack.up())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date (CHAT_DATABASE_URL, else the database of this installation)."""
+    try:
+        applied = apply_migrations(Installation().database_url)
+    except (InstallationError, MigrationError) as error:
+        raise _failure(error) from None
+    for name in applied:
+        typer.echo(f"applied {name}")
+    typer.echo(f"the schema is at {expected_version()}")
+
+
+@app.command()
+def token(username: Annotated[str, typer.Argument(help="Who the token is for.")]) -> None:
+    """Print an access token of a user, without a password: for development on this machine."""
+    try:
+        made = token_of(Installation(), username)
+    except (InstallationError, TokenRefused) as error:
+        raise _failure(error) from None
+    typer.echo(made.warning, err=True)
+    typer.echo(made.token)
+
+
+@app.command()
+def doctor(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Recount the sessions whose counters have drifted.")
+    ] = False,
+) -> None:
+    """Check database, schema, GraphQL, permissions and message counts; exit code 1 when one is wrong."""
+    try:
+        findings = asyncio.run(checks.examine(Installation(), repair=repair))
+    except InstallationError as error:
+        raise _failure(error) from None
+    for finding in findings:
+        mark = typer.style("ok   ", fg="green") if finding.ok else typer.style("wrong", fg="red")
+        typer.echo(f"{mark}  {finding.subject}: {finding.text}")
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def _failure(error: Exception) -> typer.Exit:
+    typer.echo(f"chat-sessions: {error}", err=True)
+    return typer.Exit(1)

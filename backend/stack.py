@@ -1,0 +1,212 @@
+"""`make up`: the whole stack on one machine, in the foreground, until Ctrl-C.
+
+    PostgreSQL → migrations → engine, backend ┐
+    web UI, built when it has changed ────────┴→ webapp → ready
+
+It stops in the opposite order: whoever still has something to save finds the one it saves to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+
+from backend import stack_environment
+from backend.children import Children, Console
+from backend.embedded_postgres import EmbeddedPostgresError
+from backend.installation import DATABASE, OWNER, OWNER_PASSWORD, ROOT, Installation, InstallationError
+from backend.migrations import MigrationError, migrate
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
+_HEALTHY_WITHIN = 120.0  # seconds
+_PYTHON = sys.executable
+
+
+class StackError(Exception):
+    """The stack cannot start, or one of its processes has ended. The text is one line for a person."""
+
+
+def up() -> int:
+    """Runs the stack until SIGINT or SIGTERM and answers the exit code."""
+    console = Console()
+    try:
+        installation = Installation()
+        installation.create_secrets()
+        with _only_launcher(installation):
+            asyncio.run(_Stack(installation, console).run())
+    except (StackError, InstallationError, EmbeddedPostgresError, MigrationError) as error:
+        console.line("stack", str(error))
+        return 1
+    except OSError as error:
+        console.line("stack", f"{error.filename or 'CHAT_DATA_DIR'}: {error.strerror}")
+        return 1
+    return 0
+
+
+class _Stack:
+    def __init__(self, installation: Installation, console: Console) -> None:
+        self._installation = installation
+        self._console = console
+        self._children = Children(console, installation.data_dir / "processes.json")
+        self._postgres_exits = contextlib.AsyncExitStack()
+        self._started = time.monotonic()
+
+    async def run(self) -> None:
+        work = asyncio.create_task(self._serve())
+        loop = asyncio.get_running_loop()
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(signum, self._interrupt, work)
+        try:
+            await work
+        except asyncio.CancelledError:
+            pass
+        finally:
+            self._say("stopping")
+            await self._children.stop_all()
+            await self._postgres_exits.aclose()
+        self._say("stopped")
+
+    def _interrupt(self, work: asyncio.Task[None]) -> None:
+        if work.cancelling() or work.done():
+            self._children.kill_all()  # asked a second time: no more patience
+        else:
+            work.cancel()
+
+    async def _serve(self) -> None:
+        installation = self._installation
+        await self._children.end_leftovers()
+        _check_ports(installation)
+        webapp = stack_environment.webapp(installation)
+        building = asyncio.create_task(
+            self._children.run_to_end("build", [_PYTHON, "-m", "webapp.build"], webapp, ROOT)
+        )
+        database = await self._start_postgres() if installation.is_embedded else None
+        applied = await asyncio.to_thread(migrate, installation.database_url)
+        self._say(f"schema migrated: {', '.join(applied)}" if applied else "schema is up to date")
+
+        engine, backend = stack_environment.engine(installation), stack_environment.backend(installation)
+        await self._children.start("engine", [_PYTHON, "-m", "hasura.engine"], engine, ROOT)
+        await self._children.start("backend", [_PYTHON, "-m", "backend"], backend, ROOT)
+        if await building != 0:
+            raise StackError("the web UI could not be built: the lines of `build` above say why")
+        await self._children.start("webapp", [_PYTHON, "-m", "webapp"], webapp, ROOT)
+        watched = [self._fail_when_ended(name) for name in ("engine", "backend", "webapp")]
+        if database is not None:
+            watched.append(self._fail_when_postgres_ended(database))
+        await asyncio.gather(self._wait_until_ready(), *watched)
+
+    async def _start_postgres(self) -> subprocess.Popen[bytes]:
+        postgres = self._installation.postgres
+        self._say("starting PostgreSQL" if postgres.data_dir.exists() else "making the database")
+        output, printing = self._console.pipe("postgres")
+        running = postgres.running(output=output)
+        starting = asyncio.create_task(asyncio.to_thread(running.__enter__))
+
+        async def stop() -> None:
+            # Also when Ctrl-C came while it was starting: a thread cannot be cancelled.
+            with contextlib.suppress(EmbeddedPostgresError):
+                await starting
+                await asyncio.to_thread(running.__exit__, None, None, None)
+            await printing
+
+        self._postgres_exits.push_async_callback(stop)
+        starting.add_done_callback(lambda _: os.close(output))
+        server = await asyncio.shield(starting)
+        password = self._installation.environment[OWNER_PASSWORD]
+        await asyncio.to_thread(postgres.ensure_database, DATABASE, OWNER, password)
+        return server
+
+    async def _fail_when_ended(self, name: str) -> None:
+        code = await self._children.ended(name)
+        raise self._death(name, code)
+
+    async def _fail_when_postgres_ended(self, server: subprocess.Popen[bytes]) -> None:
+        while server.poll() is None:  # noqa: ASYNC110  (a plain Popen tells nobody when it ends)
+            await asyncio.sleep(0.5)
+        raise self._death("postgres", server.returncode)
+
+    def _death(self, name: str, code: int) -> StackError:
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        last = self._console.last_line.get(name)
+        return StackError(f"{name} {how}{f': {last}' if last else ''}")
+
+    async def _wait_until_ready(self) -> None:
+        installation, ports = self._installation, self._installation.ports
+        graphql = f"http://{ports.address}:{ports.graphql_port}"
+        api, web = f"http://{ports.address}:{ports.api_port}", f"http://{ports.address}:{ports.web_port}"
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            await asyncio.gather(
+                self._wait_until_healthy(client, "engine", f"{graphql}/healthz"),
+                self._wait_until_healthy(client, "backend", f"{api}/readyz"),
+                self._wait_until_healthy(client, "webapp", f"{web}/ping"),
+            )
+        self._say(f"ready after {time.monotonic() - self._started:.1f} s; Ctrl-C stops it")
+        self._say(f"  web UI   {web}")
+        self._say(f"  API      {api}/docs")
+        self._say(f"  GraphQL  {graphql}/v1/graphql")
+        self._say(f"  secrets  {installation.secrets_file}")
+
+    async def _wait_until_healthy(self, client: httpx.AsyncClient, name: str, url: str) -> None:
+        deadline = time.monotonic() + _HEALTHY_WITHIN
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                if (await client.get(url)).is_success:
+                    return
+            await asyncio.sleep(0.1)
+        raise StackError(f"{name} is not healthy after {_HEALTHY_WITHIN:.0f} s: {url} does not answer 200")
+
+    def _say(self, text: str) -> None:
+        self._console.line("stack", text)
+
+
+@contextlib.contextmanager
+def _only_launcher(installation: Installation) -> Iterator[None]:
+    with (installation.data_dir / "stack.lock").open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as cause:
+            raise StackError(
+                f"the stack already runs from {installation.data_dir}: stop it first, or give this one its own "
+                "CHAT_DATA_DIR and ports"
+            ) from cause
+        yield
+
+
+def _check_ports(installation: Installation) -> None:
+    """PostgreSQL's is checked where it is started, after what a killed stack has left is gone."""
+    ports = installation.ports
+    settings = {
+        "CHAT_WEB_PORT": ports.web_port,
+        "CHAT_API_PORT": ports.api_port,
+        "CHAT_GRAPHQL_PORT": ports.graphql_port,
+    }
+    if installation.is_embedded:
+        settings["CHAT_POSTGRES_PORT"] = ports.postgres_port
+    for setting, port in settings.items():
+        twins = [other for other, taken in settings.items() if taken == port and other != setting]
+        if twins:
+            raise StackError(f"{setting} and {twins[0]} are both {port}: each needs a port of its own")
+        if setting == "CHAT_POSTGRES_PORT":
+            continue
+        family, *_, address = socket.getaddrinfo(ports.host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as cause:
+                raise StackError(
+                    f"port {port} on {ports.host} cannot be used ({os.strerror(cause.errno or 0)}): "
+                    f"free it, or set {setting} to another"
+                ) from cause

@@ -1,0 +1,68 @@
+"""What each process of the one-machine stack may know: no secret that it does not need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backend.installation import JWT_SECRET, ROOT
+
+if TYPE_CHECKING:
+    from backend.installation import Installation
+
+# Ours, and PostgreSQL's client variables. What else the user has set (PATH, HOME, proxies …) every process gets.
+_GIVEN_BY_NAME = ("CHAT_", "HASURA_GRAPHQL_", "PG")
+
+
+def engine(installation: Installation) -> dict[str, str]:
+    """Hasura's variables and nothing of the rest; what the user has set of them wins."""
+    ports = installation.ports
+    defaults = {
+        "HASURA_GRAPHQL_DATABASE_URL": installation.database_url,
+        "HASURA_GRAPHQL_METADATA_DIR": str(ROOT / "hasura" / "metadata"),
+        "HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT": "3",
+    }
+    address = {
+        "HASURA_GRAPHQL_SERVER_HOST": ports.host,
+        "HASURA_GRAPHQL_SERVER_PORT": str(ports.graphql_port),
+    }
+    return _common(installation) | defaults | _starting_with(installation, "HASURA_GRAPHQL_") | address
+
+
+def backend(installation: Installation) -> dict[str, str]:
+    """The database for accounts, the key of the tokens, the model; no admin secret, no superuser."""
+    chat = _starting_with(installation, "CHAT_")
+    chat = {name: value for name, value in chat.items() if not name.startswith("CHAT_POSTGRES_")}
+    return (
+        _common(installation)
+        | chat
+        | {
+            "CHAT_HOST": installation.ports.host,
+            "CHAT_API_PORT": str(installation.ports.api_port),
+            "CHAT_DATABASE_URL": installation.database_url,
+            "CHAT_GRAPHQL_URL": installation.graphql_url,
+            JWT_SECRET: installation.environment[JWT_SECRET],
+        }
+    )
+
+
+def webapp(installation: Installation) -> dict[str, str]:
+    """Where to find the others, and no secret at all: it has the tokens of those who are signed in."""
+    return _common(installation) | {
+        "CHAT_HOST": installation.ports.host,
+        "CHAT_WEB_PORT": str(installation.ports.web_port),
+        "CHAT_API_URL": installation.api_url,
+        "CHAT_GRAPHQL_URL": installation.graphql_url,
+        "CHAT_DATA_DIR": str(installation.data_dir),
+    }
+
+
+def _common(installation: Installation) -> dict[str, str]:
+    others = {
+        name: value for name, value in installation.environment.items() if not name.startswith(_GIVEN_BY_NAME)
+    }
+    # Without it a child's output waits in a buffer, and the last lines of a crash are lost.
+    return others | {"PYTHONUNBUFFERED": "1"}
+
+
+def _starting_with(installation: Installation, prefix: str) -> dict[str, str]:
+    return {name: value for name, value in installation.environment.items() if name.startswith(prefix)}
