@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -15,19 +16,19 @@ from tests.backend.conftest import PASSWORD, running, settings_for
 
 
 @pytest.fixture
-def _as_in_production() -> object:
+def _logging_restored() -> Iterator[None]:
     root = logging.getLogger()
     before = root.handlers, root.level
-    logs.configure("debug")
     yield
     root.handlers, root.level = before
     structlog.reset_defaults()
 
 
-@pytest.mark.usefixtures("_as_in_production")
+@pytest.mark.usefixtures("_logging_restored")
 async def test_a_defect_is_logged_with_its_cause_and_without_local_variables(
     backend_database: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    logs.configure("debug")  # here and not in the fixture: stdout is the test's own by now
     app = create_app(settings_for(backend_database, "http://127.0.0.1:1/"))
 
     @app.post("/defect")
