@@ -1,0 +1,58 @@
+# Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help up test lint lock clean chromium
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The newest Python that is asked for by its plain name or, where that one is too old, by its version.
+PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(VENV)/.runtime ## Start everything on this machine; Ctrl-C stops it.
+	@$(BIN)/chat-sessions up
+
+test: $(VENV)/.development chromium ## Run every test. A part: make test ARGS="tests/sql -k migrations"
+	@$(BIN)/python -m webapp.build
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.development ## Check style and types.
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+lock: $(VENV)/.uv ## Renew the lock files after a change of pyproject.toml.
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock"
+
+clean: ## Remove what was installed and built. The data in .data stays.
+	rm -rf $(VENV) .build .mypy_cache .ruff_cache .pytest_cache .hypothesis webapp/.web webapp/.states
+
+# The stamps: a second run has nothing to do.
+$(VENV)/.uv:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found as python3 or python3.11 … 3.14."; exit 1; }
+	@echo "installing into $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make a virtual environment (Debian: apt install python3-venv)."; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.uv requirements.lock pyproject.toml
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.runtime requirements-dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements-dev.lock
+	@touch $@
+
+# For the browser tests. Where it cannot be installed they are skipped, and say so.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing Chromium for the browser tests"; \
+		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium) >/dev/null; \
+	else echo "no Chromium found: the browser tests will be skipped (Debian: apt install chromium)"; fi
