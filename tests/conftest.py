@@ -40,6 +40,29 @@ def make_user(database_url: str, name: str) -> UUID:
     return row[0]
 
 
+BROWSER_TESTS = ("tests/e2e/", "tests/webapp/")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a browser test that did not run is a failure: nobody reads the list of skipped tests."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None:
+        return
+    skipped = [report.nodeid for report in reporter.stats.get("skipped", [])]
+    for node in (node for node in skipped if node.startswith(BROWSER_TESTS)):
+        reporter.write_line(f"CI: the browser test {node} was skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path, for Playwright's `executable_path`; a skip where there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
+    return found
+
+
 @contextmanager
 def new_database(cluster: EmbeddedPostgres, template: str = "template1") -> Iterator[str]:
     """A database of the role `chat` (no superuser, as in production), dropped afterwards."""
