@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 from pydantic import ValidationError
@@ -16,6 +16,9 @@ from hasura.engine.serve import logs
 from hasura.engine.serve.app import create_app
 from hasura.engine.serve.bodies import LARGEST_BODY
 from hasura.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 #: Seconds that the bytes of a connection that is over may take to leave.
 LINGER = 5.0
@@ -38,9 +41,7 @@ def main() -> None:
         settings = Settings()
         app = create_app(settings)
     except ValidationError as error:
-        _give_up(
-            "; ".join(f"{_name(each['loc'])}: {each['msg']}" for each in error.errors(include_input=False))
-        )
+        _give_up("; ".join(map(_told, error.errors(include_input=False))))
     except (ValueError, EngineError) as error:
         _give_up(str(error))
     logs.configure(settings.log_level)
@@ -77,8 +78,10 @@ def _listen(settings: Settings) -> socket.socket:
         _give_up(f"cannot listen on {host}:{port} (HASURA_GRAPHQL_SERVER_HOST): {error.strerror}")
 
 
-def _name(location: tuple[int | str, ...]) -> str:
-    return "HASURA_GRAPHQL_" + ".".join(map(str, location)).upper().removeprefix("HASURA_GRAPHQL_")
+def _told(problem: ErrorDetails) -> str:
+    setting, *inside = map(str, problem["loc"] or ("settings",))
+    name = f"HASURA_GRAPHQL_{setting.upper().removeprefix('HASURA_GRAPHQL_')}" if problem["loc"] else setting
+    return f"{'.'.join([name, *inside])}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _give_up(reason: str) -> NoReturn:

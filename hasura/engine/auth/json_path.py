@@ -10,7 +10,7 @@ from typing import Any
 
 _STEP = re.compile(
     r"""\.(?P<name>[^.\[\]'"]+) | \[(?P<index>\d+)\] | \[(?P<quote>['"])(?P<key>.*?)(?P=quote)\]""",
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
 
 Path = tuple[str | int, ...]

@@ -13,6 +13,7 @@ import httpx
 import jwt
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificate
 
@@ -28,6 +29,7 @@ FAMILIES = {
     "ES": ("ES256", "ES384", "ES512"),
     "Ed": ("EdDSA",),
 }
+_CLASSES = {"RS": rsa.RSAPublicKey, "ES": ec.EllipticCurvePublicKey, "Ed": ed25519.Ed25519PublicKey}
 _FAMILY_OF_JWK = {"oct": "HS", "RSA": "RS", "EC": "ES", "OKP": "Ed"}
 
 #: Seconds between two fetches of a set whose answer names no lifetime, and the shortest wait of all.
@@ -59,11 +61,13 @@ def key_from_settings(config: JwtConfig) -> Key:
         return Key(text.encode(), FAMILIES[family])
     pem = text.encode()
     try:
-        if b"BEGIN CERTIFICATE" in pem:
-            return Key(load_pem_x509_certificate(pem).public_key(), FAMILIES[family])
-        return Key(load_pem_public_key(pem), FAMILIES[family])
+        certified = b"BEGIN CERTIFICATE" in pem
+        public = load_pem_x509_certificate(pem).public_key() if certified else load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ValueError(f"Invalid JWK: the key of type {config.type} is no PEM public key") from error
+        raise ValueError("Invalid JWK: the key is no PEM public key or certificate") from error
+    if not isinstance(public, _CLASSES[family]):
+        raise ValueError(f"Invalid JWK: the key is not of type {config.type}")
+    return Key(public, FAMILIES[family])
 
 
 class FixedKeys:

@@ -25,7 +25,7 @@ VERSION = "v2.48.10"
 
 
 async def healthz(request: Request) -> Response:
-    """200 ``OK``, 200 ``WARN: …`` or 500 ``ERROR``; with ``?strict=true`` inconsistent metadata is an error."""
+    """200 ``OK``, 200 ``WARN: …`` or 500 ``ERROR``, which inconsistent metadata is with ``?strict=true``."""
     engine: Engine = request.app.state.engine
     try:
         await engine.check_health()
