@@ -1,0 +1,76 @@
+"""``python -m webapp``: serves the built web UI, its WebSocket and its health on one port."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+
+import uvicorn
+
+from webapp.build import FOLDER, reflex_environment
+from webapp.logs import configure_logs
+from webapp.settings import Settings
+
+
+def main() -> int:
+    settings = Settings()
+    if not (FOLDER / ".web" / "build" / "client").is_dir():
+        return _fail("the web UI is not built: run `python -m webapp.build` first")
+    try:
+        listener = _bind(settings.host, settings.web_port)
+    except OSError as exc:
+        return _fail(
+            f"port {settings.web_port} on {settings.host} cannot be used ({exc.strerror}): "
+            "stop what holds it, or set CHAT_WEB_PORT to another"
+        )
+    # Reflex looks for its configuration and its build in the current folder.
+    os.chdir(FOLDER)
+    sys.path.insert(0, str(FOLDER))
+    os.environ.update(reflex_environment())
+    os.environ.update(
+        REFLEX_ENV_MODE="prod", __REFLEX_SKIP_COMPILE="true", __REFLEX_MOUNT_FRONTEND_COMPILED_APP="true"
+    )
+    configure_logs()
+
+    from webapp.app import app  # noqa: PLC0415  (reads the configuration while it is imported)
+
+    # The default of 700 new objects makes a full collection of all states' objects far too often.
+    gc.set_threshold(20_000, 50, 1_000)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            factory=True,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+            ws="websockets-sansio",
+        )
+    )
+    server.run(sockets=[listener])
+    return 0
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        # Listening, not only bound: two servers may bind one port with SO_REUSEADDR, only one may listen.
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _fail(reason: str) -> int:
+    sys.stderr.write(f"webapp: {reason}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

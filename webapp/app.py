@@ -1,0 +1,66 @@
+"""The Reflex app: its pages, what surrounds them, and what the server opens and closes with itself."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import reflex as rx
+import structlog
+from starlette.applications import Starlette
+
+from webapp import login_cookie
+from webapp.failures import report_failure
+from webapp.front_door import FrontDoor
+from webapp.guard import Guard, content_security_policy
+from webapp.pages import chat_page, not_found_page, register_page, sign_in_page
+from webapp.services import open_services
+from webapp.settings import Settings
+from webapp.state import Auth, ChatHistory
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp
+
+log = structlog.get_logger("webapp")
+BUILT = Path(__file__).parent / ".web" / "build" / "client"
+
+
+def guarded(app: ASGIApp) -> ASGIApp:
+    return Guard(FrontDoor(app), content_security_policy(BUILT.rglob("*.html")))
+
+
+@asynccontextmanager
+async def shared_services() -> AsyncIterator[None]:
+    settings = Settings()
+    async with open_services(settings):
+        log.info("ready", url=f"http://{settings.host}:{settings.web_port}")
+        yield
+
+
+app = rx.App(
+    stylesheets=["/style.css"],
+    html_lang="en",
+    head_components=[
+        rx.el.link(rel="icon", type="image/svg+xml", href="/favicon.svg"),
+        rx.el.meta(name="color-scheme", content="light dark"),
+        rx.el.meta(
+            name="viewport", content="width=device-width, initial-scale=1, interactive-widget=resizes-content"
+        ),
+    ],
+    toaster=rx.toast.provider(position="bottom-center", rich_colors=False, visible_toasts=3),
+    backend_exception_handler=report_failure,
+    api_transformer=[Starlette(routes=login_cookie.ROUTES), guarded],
+)
+app.register_lifespan_task(shared_services)
+app.add_page(chat_page, route="/chat", title=ChatHistory.page_title, on_load=ChatHistory.open_page)
+app.add_page(
+    chat_page, route="/chat/[session_id]", title=ChatHistory.page_title, on_load=ChatHistory.open_page
+)
+app.add_page(sign_in_page, route="/sign-in", title="Sign in · Chat sessions", on_load=Auth.open_sign_in)
+app.add_page(
+    register_page, route="/register", title="Create an account · Chat sessions", on_load=Auth.open_sign_in
+)
+app.add_page(not_found_page, route="/404", title="Not found · Chat sessions")

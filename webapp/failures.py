@@ -1,0 +1,14 @@
+"""What happens when a handler fails in a way that nobody foresaw."""
+
+# No postponed annotations here: Reflex evaluates these in a module of its own.
+import reflex as rx
+import structlog
+from reflex.event import EventSpec
+
+log = structlog.get_logger("webapp")
+
+
+def report_failure(exception: Exception) -> EventSpec:
+    """The log gets the cause, the user gets no stack trace."""
+    log.error("a handler failed", exc_info=exception)
+    return rx.toast("Something went wrong here. Please reload the page and try again.", id="failure")

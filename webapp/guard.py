@@ -1,0 +1,114 @@
+"""What every answer of the web UI carries, and which requests of other sites it refuses.
+
+Headers: https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+def content_security_policy(pages: Iterable[Path]) -> str:
+    """Own files only; of inline scripts those that the built pages hold, by their hashes.
+
+    ``unsafe-eval`` stays: Reflex runs the scripts of its events (toasts, focus) through it. Styles may be
+    inline: the component libraries write them.
+    """
+    hashes = sorted(
+        {
+            base64.b64encode(hashlib.sha256(script).digest()).decode()
+            for page in pages
+            for script in _INLINE_SCRIPT.findall(page.read_bytes())
+        }
+    )
+    scripts = " ".join(["'self'", "'unsafe-eval'", *(f"'sha256-{value}'" for value in hashes)])
+    return "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src {scripts}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+class Guard:
+    """ASGI middleware.
+
+    A WebSocket or a POST must come from a page of this very server: cookies travel with requests of other
+    sites' pages too, the ``Origin`` header tells them apart.
+    """
+
+    def __init__(self, app: ASGIApp, policy: str) -> None:
+        self._app = app
+        self._policy = policy
+        self._headers = {
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Referrer-Policy": "same-origin",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        safe = scope["type"] == "http" and scope["method"] in {"GET", "HEAD", "OPTIONS"}
+        if not safe and not _same_origin(Headers(scope=scope)):
+            await _refuse(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                if headers.get("content-type", "").startswith("text/html"):
+                    headers["Content-Security-Policy"] = self._policy
+                # File names under /assets change with their content; pages and the rest are asked for anew.
+                immutable = scope["path"].startswith("/assets/") and message["status"] == 200
+                headers["Cache-Control"] = _FOREVER if immutable else "no-cache"
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _same_origin(headers: Headers) -> bool:
+    origin = urlsplit(headers.get("origin", ""))
+    host = urlsplit(f"//{headers.get('host', '')}")
+    default = {"http": 80, "https": 443}.get(origin.scheme)
+    try:
+        return bool(origin.hostname) and (origin.hostname, origin.port or default) == (
+            host.hostname,
+            host.port or default,
+        )
+    except ValueError:  # a port that is no number
+        return False
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    await PlainTextResponse("This request comes from another site.", status_code=403)(scope, receive, send)

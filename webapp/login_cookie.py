@@ -1,0 +1,67 @@
+"""The cookie that names a browser's sign-in, and the two routes that set and clear it.
+
+A WebSocket cannot set a cookie, and one set by a page's script is never HttpOnly: so a page that has signed in
+fetches it here, in exchange for a ticket that works once.
+"""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from webapp.services import services
+from webapp.services.logins import LIFETIME
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+NAME = "chat_login"
+BEGIN = "/login/begin"
+END = "/login/end"
+
+
+def read(cookie_header: str) -> str:
+    """The login id in a ``Cookie`` header, or nothing."""
+    try:
+        cookie = SimpleCookie(cookie_header).get(NAME)
+    except CookieError:
+        return ""
+    return cookie.value if cookie else ""
+
+
+async def begin(request: Request) -> Response:
+    """``{"ticket": …}`` becomes a cookie. 403 for a ticket that is old, used or invented."""
+    try:
+        ticket = (await request.json())["ticket"]
+    except (ValueError, KeyError, TypeError):
+        ticket = None
+    login_id = services().logins.collect(ticket) if isinstance(ticket, str) else None
+    if login_id is None:
+        return JSONResponse({"detail": "Please sign in again."}, status_code=403)
+    answer = Response(status_code=204)
+    answer.set_cookie(
+        NAME,
+        login_id,
+        max_age=int(LIFETIME),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+async def end(request: Request) -> Response:
+    """Signs this browser out."""
+    await services().logins.end(request.cookies.get(NAME, ""))
+    answer = Response(status_code=204)
+    answer.delete_cookie(NAME, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    return answer
+
+
+ROUTES = [
+    Route(BEGIN, begin, methods=["POST"]),
+    Route(END, end, methods=["POST"]),
+]

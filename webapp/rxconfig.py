@@ -1,0 +1,37 @@
+"""Reflex's configuration. Reflex runs with this folder as the current one (see build.py and __main__.py)."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+
+class AnyPort(rx.plugins.Plugin):
+    """One build serves any port: the page talks to where it came from, not to where it was built for."""
+
+    def pre_compile(self, **context: object) -> None:
+        context["add_modify_task"]("utils/state.js", use_page_port)  # type: ignore[operator]
+
+
+def use_page_port(state_js: str) -> str:
+    """Raises ValueError when a new version of Reflex has changed the place."""
+    place = "endpoint.hostname = frontend_hostname;"
+    if state_js.count(place) != 1:
+        raise ValueError("Reflex's utils/state.js has changed: webapp/rxconfig.py must be adapted to it")
+    return state_js.replace(place, f"{place}\n    endpoint.port = window.location.port;").replace(
+        'endpoint.port = ""; // Assume websocket is on https port via load balancer.', ""
+    )
+
+
+config = rx.Config(
+    app_name="webapp",
+    app_module_import="webapp.app",
+    telemetry_enabled=False,
+    show_built_with_reflex=False,
+    state_manager_mode="memory",
+    cors_allowed_origins=(),  # guard.py decides
+    plugins=[
+        AnyPort(),
+        rx.plugins.RadixThemesPlugin(theme=rx.theme(accent_color="gray", gray_color="slate")),
+    ],
+    disable_plugins=[rx.plugins.SitemapPlugin],
+)

@@ -1,0 +1,132 @@
+"""Signing in, signing out, and who this tab belongs to."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import reflex as rx
+
+from webapp import login_cookie
+from webapp.services import services
+from webapp.services.api import ApiError
+from webapp.services.logins import SignedOut
+from webapp.state.wording import REASONS, explain
+
+if TYPE_CHECKING:
+    from webapp.services.api import Tokens
+
+USERNAME_RULE = "3 to 32 letters, digits, dots, dashes or underscores, starting with a letter or digit."
+USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,31}")
+PASSWORD_LENGTH = 8
+
+#: Fetches the cookie and leaves for the page that was asked for; the page itself sees neither token nor cookie.
+_BEGIN = """
+fetch(%(begin)s, {method: "POST", headers: {"Content-Type": "application/json"}, body: %(body)s})
+  .then((answer) => { if (!answer.ok) throw new Error(answer.status); window.location.assign(%(next)s); })
+"""
+#: Drafts are the user's: whoever signs in next must not find them.
+_END = """
+Object.keys(localStorage).filter((key) => key.startsWith("chat-draft")).forEach((key) => localStorage.removeItem(key));
+fetch(%(end)s, {method: "POST"}).finally(() => window.location.assign("/sign-in?reason=signed-out"));
+"""
+
+
+def login_id_of(state: rx.State) -> str:
+    """The cookie of the browser that sent the running event."""
+    return login_cookie.read(state.router.headers.cookie)
+
+
+def local_path(wanted: str) -> str:
+    """`wanted` if it is a path of this site's chats, else the chats' front page: never another site."""
+    parts = urlsplit(wanted)
+    inside = not parts.scheme and not parts.netloc and parts.path.startswith("/chat") and "\\" not in wanted
+    return parts.path if inside else "/chat"
+
+
+def sign_in_address(reason: str, path: str) -> str:
+    back = local_path(path)
+    return f"/sign-in?reason={reason}" + (f"&next={quote(back)}" if back != "/chat" else "")
+
+
+class Auth(rx.State):
+    """The account of this tab, and the sign-in form's state. Tokens are never here: see `services.logins`."""
+
+    user_id: str = ""
+    username: str = ""
+    display_name: str = ""
+    notice: str = ""
+    error: str = ""
+    busy: bool = False
+    _next: str = "/chat"
+
+    @rx.event
+    async def open_sign_in(self) -> Any:
+        """Says why one is here; whoever is signed in already is led on."""
+        query = parse_qs(urlsplit(str(self.router.url)).query)
+        self.notice = REASONS.get(query.get("reason", [""])[0], "")
+        self._next = local_path(query.get("next", ["/chat"])[0])
+        self.error, self.busy = "", False
+        try:
+            await services().logins.get(login_id_of(self))
+        except (SignedOut, ApiError):
+            return None
+        return rx.redirect(self._next)
+
+    @rx.event
+    async def sign_in(self, form: dict[str, Any]) -> AsyncIterator[Any]:
+        """Form: ``username`` and ``password``."""
+        async for event in self._enter(form, new=False):
+            yield event
+
+    @rx.event
+    async def register(self, form: dict[str, Any]) -> AsyncIterator[Any]:
+        """Form: ``username`` and ``password``; the new account is signed in at once."""
+        async for event in self._enter(form, new=True):
+            yield event
+
+    @rx.event
+    async def sign_out(self) -> Any:
+        self.reset()
+        # The page leaves only after its cookie is gone and the tokens with it.
+        return rx.call_script(_END % {"end": json.dumps(login_cookie.END)})
+
+    async def _enter(self, form: dict[str, Any], *, new: bool) -> AsyncIterator[Any]:
+        username, password = str(form.get("username", "")).strip(), str(form.get("password", ""))
+        self.error = missing(username, password, new=new)
+        if self.error:
+            return
+        self.busy = True
+        yield
+        api = services().api
+        try:
+            enter = api.register if new else api.login
+            tokens: Tokens = await enter(username, password, client_ip=self.router.session.client_ip)
+        except ApiError as exc:
+            self.error, self.busy = explain(exc), False
+            return
+        ticket = await services().logins.begin(tokens)
+        yield rx.call_script(
+            _BEGIN
+            % {
+                "begin": json.dumps(login_cookie.BEGIN),
+                "body": json.dumps(json.dumps({"ticket": ticket})),
+                "next": json.dumps(self._next),
+            }
+        )
+
+
+def missing(username: str, password: str, *, new: bool) -> str:
+    """What is still to be filled in, or nothing."""
+    if not username:
+        return "Please enter your user name."
+    if new and not USERNAME.fullmatch(username):
+        return f"Please choose a user name of {USERNAME_RULE}"
+    if not password:
+        return "Please enter your password."
+    if new and len(password) < PASSWORD_LENGTH:
+        return f"Please choose a password of at least {PASSWORD_LENGTH} characters."
+    return ""
