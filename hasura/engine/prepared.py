@@ -99,7 +99,7 @@ class RoleSchema:
         roots: list[tuple[str, int | FieldNode | n.Typename]] = []
         reads: list[n.Field] = []
         steps: list[tuple[run.Step, str]] = []
-        for (alias, root), selected in zip(plan.roots, selections, strict=True):
+        for alias, root in plan.roots:
             match root:
                 case n.Introspection(node):
                     roots.append((alias, node))
@@ -107,14 +107,15 @@ class RoleSchema:
                     roots.append((alias, root))
                 case n.Insert() | n.Update() | n.Delete():
                     roots.append((alias, len(steps)))
-                    steps.append((mutations.mutation(self.source, root), root.path))
+                    path = root.path if isinstance(root, n.Insert) else "$"
+                    steps.append((mutations.mutation(self.source, root), path))
                 case n.UpdateMany():
                     roots.append((alias, len(steps)))
                     changes = tuple(mutations.mutation(self.source, update) for update in root.updates)
-                    steps.append((changes, root.path))
+                    steps.append((changes, "$"))
                 case _ if operation.kind == "mutation":
                     roots.append((alias, len(steps)))
-                    steps.append((queries.query(self.source, [root]), selected.path))
+                    steps.append((queries.query(self.source, [root]), "$"))
                 case _:
                     roots.append((alias, len(reads)))
                     reads.append(root)

@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 # Schemas that are PostgreSQL's or the engine's own. Toast and temporary ones have names of their own kind.
 _IGNORED = "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'hdb_catalog', 'hdb_lib')"
 
-_TYPE = """jsonb_build_object(
-    'name', {t}.typname, 'sql', format_type({t}.oid, NULL),
-    'element', CASE WHEN {t}.typelem <> 0 AND {t}.typcategory = 'A' THEN
-        (SELECT jsonb_build_object('name', e.typname, 'sql', format_type(e.oid, NULL))
-           FROM pg_type e WHERE e.oid = {t}.typelem) END)"""
+# A cast to "character" or "bit" would cut the value to one character; these types' own names do not.
+_CAST = """CASE {t}.typname WHEN 'bpchar' THEN 'bpchar' WHEN '_bpchar' THEN 'bpchar[]'
+    WHEN 'bit' THEN '"bit"' WHEN '_bit' THEN '"bit"[]' ELSE format_type({t}.oid, NULL) END"""
+
+_TYPE = f"""jsonb_build_object(
+    'name', {{t}}.typname, 'sql', {_CAST},
+    'element', CASE WHEN {{t}}.typelem <> 0 AND {{t}}.typcategory = 'A' THEN
+        (SELECT jsonb_build_object('name', e.typname, 'sql', {_CAST.format(t="e")})
+           FROM pg_type e WHERE e.oid = {{t}}.typelem) END)"""
 
 # contype 'n' (NOT NULL, since PostgreSQL 18) is no key: only 'p' and 'u' are asked for.
 _TABLES = f"""

@@ -86,7 +86,7 @@ def update(reader: Reader, root: UpdateRoot, selected: Selected) -> n.Update | n
             fields = {entry.name: entry.value for entry in item.entries}
             condition = where(reader.source, reader.role, fields.get("where"))
             updates.append(_update(reader, table, fields, condition, selected, one=False, path=item.path))
-        return n.UpdateMany(tuple(updates), selected.path)
+        return n.UpdateMany(tuple(updates))
     if root.kind == "one":
         condition = _key(table, {e.name: e.value for e in _entries(selected.arguments["pk_columns"])})
     else:
@@ -149,7 +149,6 @@ def _update(
         where=n.both(permissions.row_filter(reader.source, table, reader.role, "update"), condition),
         check=permissions.update_check(reader.source, table, reader.role),
         answer=_answer(reader, selected, one=one),
-        path=path,
     )
 
 
@@ -164,7 +163,6 @@ def delete(reader: Reader, root: DeleteRoot, selected: Selected) -> n.Delete:
         table=table.key,
         where=n.both(permissions.row_filter(reader.source, table, reader.role, "delete"), condition),
         answer=_answer(reader, selected, one=root.one),
-        path=f"{selected.path}.args",
     )
 
 

@@ -341,7 +341,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Rows of one column list; None stands for the column's default."""
+    """Rows of one column list; None stands for the column's default. Errors of PostgreSQL are about ``path``."""
 
     table: QualifiedName
     columns: tuple[str, ...]
@@ -372,7 +372,6 @@ class Update:
     where: Condition
     check: Condition
     answer: Answer
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +379,6 @@ class UpdateMany:
     """Updates in order, each seeing the one before."""
 
     updates: tuple[Update, ...]
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +388,6 @@ class Delete:
     table: QualifiedName
     where: Condition
     answer: Answer
-    path: str
 
 
 Mutation: TypeAlias = Insert | Update | Delete

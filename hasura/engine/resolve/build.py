@@ -202,6 +202,10 @@ def _function(
         raise _Misfit(f'function "{key[1]}" is overloaded. Overloaded functions are not supported')
     if found.returns is None or found.returns not in tables:
         raise _Misfit(f'the function "{key[1]}" does not return rows of a tracked table')
+    if any(
+        argument.type.name == table.catalog.name for argument in found.arguments for table in tables.values()
+    ):
+        raise _Misfit(f'the function "{key[1]}" takes a row of a table; that is for computed fields')
     configuration = entry.configuration
     is_mutation = (
         configuration.exposed_as or ("mutation" if found.volatility == "v" else "query")

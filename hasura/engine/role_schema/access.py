@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Columns a role may select, insert and update (None: the operation does not exist for it)."""
+    """Columns a role may select, insert and update (None: the operation does not exist for it).
+
+    A select permission without columns is none: GraphQL knows no type without fields.
+    """
 
     select: tuple[Column, ...] | None
     insert: tuple[Column, ...] | None
@@ -68,7 +71,7 @@ def _restricted(table: Table, permissions: Permissions, *, backend: bool) -> Acc
     if delete and ((delete.backend_only and not backend) or not table.catalog.deletable):
         delete = None
     return Access(
-        select=_columns(table, select.columns) if select else None,
+        select=(_columns(table, select.columns) or None) if select else None,
         insert=_writable(table, insert.columns, insert.set.keys()) if insert else None,
         update=_writable(table, update.columns, update.set.keys()) if update else None,
         delete=delete is not None,

@@ -61,7 +61,7 @@ def _columns_input(
 
 def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
     access = types.access(table)
-    if access.insert is None:
+    if not access.insert:  # GraphQL knows no input object without fields
         return {}
     row_input = _columns_input(
         types,

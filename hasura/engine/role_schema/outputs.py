@@ -70,7 +70,7 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
                     description="An aggregate relationship",
                     extensions=carries(RelationshipOf(relationship, target, aggregate=True)),
                 )
-        return result
+        return dict(sorted(result.items()))
 
     description = table.comment or f'columns and relationships of "{table.name}"'
     return types.once(table.name, lambda: GraphQLObjectType(table.name, fields, description=description))
