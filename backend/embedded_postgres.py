@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 import psutil
 import psycopg
@@ -58,7 +59,7 @@ class EmbeddedPostgres:
 
     def url(self, database: str, user: str = SUPERUSER, password: str | None = None) -> str:
         secret = self.superuser_password if password is None else password
-        return f"postgresql://{user}:{secret}@{self.host}:{self.port}/{database}"
+        return f"postgresql://{user}:{quote(secret, safe='')}@{self.host}:{self.port}/{database}"
 
     @contextlib.contextmanager
     def running(self, output: IO[bytes] | int | None = None) -> "Iterator[subprocess.Popen[bytes]]":
