@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Annotated, Any
 from uuid import UUID
 
+import anyio
 from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
@@ -108,7 +109,15 @@ async def ask(
         raise Unavailable("The server is restarting. Nothing was saved: send it again.") from None
     if _wants_json(accept):
         return await _whole(services, user, turn)
-    return EventSourceResponse(_events(services, user, turn), sep="\n", ping=15, send_timeout=30)
+    return EventSourceResponse(
+        _events(services, user, turn),
+        sep="\n",
+        ping=15,
+        send_timeout=30,
+        # At the end of the process an answer that is nearly there still reaches its reader.
+        shutdown_event=anyio.Event(),
+        shutdown_grace_period=1.5,
+    )
 
 
 @router.get(

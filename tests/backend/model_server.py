@@ -1,0 +1,104 @@
+"""A small server that speaks OpenAI's chat completions over real HTTP, and fails on request.
+
+What it does is named by the question's first word (``#hang``, ``#429``…); any other question is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+ANSWER = ["Keyset ", "cursors ", "are ", "stable", "."]
+
+#: Pieces of content, raw lines (bytes), pauses (seconds), or an exception that cuts the connection.
+Script = list[str | bytes | float | Exception]
+
+STREAMS: dict[str, Script] = {
+    "#slow": [word for text in ANSWER for word in (text, 0.15)],
+    "#hang": [3600.0],
+    "#stall": ["Half ", "an ", 3600.0],
+    "#cut": ["Half ", "an ", ConnectionError("cut")],
+    "#malformed": ["Half ", b'data: {"choices": [{"delta": {"content"\n\n'],
+    "#shapeless": ["Half ", b'data: {"choices": [{"delta": null}]}\n\n'],
+    "#error-event": ["Half ", b'data: {"error": {"message": "secret detail"}}\n\n'],
+    "#ends-early": ["Half ", b"data: [DONE]\n\n"],
+    "#empty": [],
+    "#blank": [" ", "\n"],
+    "#characters": ["a\x00b", "\ud83d", "é🧑"],
+    "#endless": ["word "] * 5000,
+}
+STATUSES = {"#401": 401, "#404": 404, "#400": 400, "#429": 429, "#500": 500, "#503": 503}
+
+
+class ModelServer:
+    """`requests` are the bodies that came, in order; `base_url` is what CHAT_LLM_BASE_URL would be."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.base_url = ""
+
+    def questions(self) -> list[str]:
+        return [request["messages"][-1]["content"] for request in self.requests]
+
+    async def _completions(self, request: Request) -> Response:
+        body = await request.json()
+        self.requests.append(body)
+        what = body["messages"][-1]["content"].split()[0]
+        if status := STATUSES.get(what):
+            headers = {"Retry-After": "7", "x-should-retry": "false"}
+            return JSONResponse({"error": {"message": "secret detail"}}, status, headers)
+        return StreamingResponse(_stream(STREAMS.get(what, list(ANSWER))), media_type="text/event-stream")
+
+    def app(self) -> Starlette:
+        return Starlette(routes=[Route("/v1/chat/completions", self._completions, methods=["POST"])])
+
+
+async def _stream(script: Script) -> AsyncIterator[bytes]:
+    for step in script:
+        match step:
+            case str():
+                yield _chunk({"content": step}, None)
+            case bytes():
+                yield step
+                if b"DONE" in step:
+                    return
+            case float():
+                await asyncio.sleep(step)
+            case _:
+                raise step
+    yield _chunk({}, "stop")
+    yield b"data: [DONE]\n\n"
+
+
+def _chunk(delta: dict[str, str], finish: str | None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+@asynccontextmanager
+async def model_server() -> AsyncIterator[ModelServer]:
+    server = ModelServer()
+    listener = socket.create_server(("127.0.0.1", 0))
+    server.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    process = uvicorn.Server(
+        uvicorn.Config(server.app(), log_config=None, log_level="critical", timeout_graceful_shutdown=0)
+    )
+    task = asyncio.create_task(process.serve(sockets=[listener]))
+    try:
+        while not process.started:  # noqa: ASYNC110  uvicorn offers no event
+            await asyncio.sleep(0.01)
+        yield server
+    finally:
+        process.should_exit = True
+        await task
