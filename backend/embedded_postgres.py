@@ -102,6 +102,10 @@ class EmbeddedPostgres:
             directory = self.data_dir.resolve()
             account.make_reachable(directory)
             account.make_reachable(binaries / "postgres")
+            if self.binaries is None:
+                package = binaries.parents[1]
+                for tree in (binaries.parent, package.with_name(f"{package.name}.libs")):
+                    account.make_readable(tree)
         except AccountError as cause:
             raise EmbeddedPostgresError(str(cause)) from cause
         except OSError as cause:

@@ -70,6 +70,15 @@ class Account:
             if not self.can_enter(parent):
                 raise _unreachable(parent)
 
+    def make_readable(self, tree: Path) -> None:
+        """Opens a tree of public files, which an installation under ``umask 077`` has closed, to everybody."""
+        if self.uid is None or not tree.exists():
+            return
+        for path in (tree, *tree.rglob("*")):
+            mode = path.stat().st_mode
+            if not mode & 0o004:
+                path.chmod(mode | (0o055 if mode & 0o100 else 0o044))
+
 
 def postgres_account() -> Account:
     """The account to run PostgreSQL as: ours, or `chat-postgres` (made when missing) when we are root."""
