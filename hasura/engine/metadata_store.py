@@ -16,8 +16,28 @@ if TYPE_CHECKING:
     Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 CATALOG_VERSION = "48"
-EMPTY: dict[str, Any] = {"version": 3, "sources": []}
+#: What Hasura stores at its first start: the database of the settings, with nothing tracked.
+INITIAL: dict[str, Any] = {
+    "version": 3,
+    "sources": [
+        {
+            "name": "default",
+            "kind": "postgres",
+            "tables": [],
+            "configuration": {
+                "connection_info": {
+                    "database_url": {"from_env": "HASURA_GRAPHQL_DATABASE_URL"},
+                    "isolation_level": "read-committed",
+                    "use_prepared_statements": True,
+                }
+            },
+        }
+    ],
+}
 
+_INITIALISE = """
+INSERT INTO hdb_catalog.hdb_metadata (id, metadata) VALUES (1, %s::json) ON CONFLICT (id) DO NOTHING
+"""
 _STORE = """
 INSERT INTO hdb_catalog.hdb_metadata AS stored (id, metadata) VALUES (1, %(metadata)s::json)
 ON CONFLICT (id) DO UPDATE
@@ -36,7 +56,7 @@ ON CONFLICT (id) DO UPDATE
 
 @dataclass(frozen=True, slots=True)
 class StoredMetadata:
-    """``resource_version`` counts the changes; 0 means that nothing was ever stored."""
+    """``resource_version`` counts the changes."""
 
     metadata: dict[str, Any]
     resource_version: int
@@ -61,6 +81,7 @@ class MetadataStore:
                 await connection.execute(files(__package__).joinpath("hdb_catalog.sql").read_text().encode())
             version = await connection.execute("SELECT version FROM hdb_catalog.hdb_version")
             row = await version.fetchone()
+            await connection.execute(_INITIALISE, [json.dumps(INITIAL)])
         if row is None or row[0] != CATALOG_VERSION:
             raise NotSupported(
                 f"the metadata catalog has version {row and row[0]}, this engine reads {CATALOG_VERSION}: "
@@ -73,7 +94,7 @@ class MetadataStore:
             "SELECT metadata, resource_version FROM hdb_catalog.hdb_metadata WHERE id = 1"
         )
         row = await rows.fetchone()
-        return StoredMetadata(EMPTY, 0) if row is None else StoredMetadata(row[0], row[1])
+        return StoredMetadata(INITIAL, 0) if row is None else StoredMetadata(*row)
 
     async def version(self, connection: Connection) -> int:
         """The stored ``resource_version``: cheap enough to be asked for every second."""

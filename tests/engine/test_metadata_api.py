@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from hasura.engine.metadata.directory import load_metadata_directory
+from hasura.engine.metadata_store import INITIAL
 from tests.conftest import make_user
 from tests.engine.conftest import ADMIN, METADATA, RunningEngine, bearer, running_engine, until, user_token
 
@@ -19,7 +20,8 @@ BROKEN["sources"][0]["tables"].append({"table": {"schema": "public", "name": "no
 async def test_export_answers_what_the_directory_holds(engine: RunningEngine) -> None:
     assert (await engine.metadata(type="export_metadata", args={})).json() == PROJECT
     second = (await engine.metadata(type="export_metadata", version=2, args={})).json()
-    assert second == {"resource_version": 1, "metadata": PROJECT}
+    # 1 is what Hasura stores at its first start.
+    assert second == {"resource_version": 2, "metadata": PROJECT}
 
 
 async def test_replace_serves_the_new_metadata_at_once(engine: RunningEngine) -> None:
@@ -43,7 +45,7 @@ async def test_inconsistent_metadata_is_refused_whole_unless_allowed(engine: Run
         assert body["error"] == "cannot continue due to inconsistent metadata"
         assert "nowhere" in str(body["internal"])
     stored = (await engine.metadata(type="export_metadata", version=2, args={})).json()
-    assert stored == {"resource_version": 1, "metadata": PROJECT}
+    assert stored == {"resource_version": 2, "metadata": PROJECT}
     allowed = await engine.metadata(
         type="replace_metadata", version=2, args={"metadata": BROKEN, "allow_inconsistent_metadata": True}
     )
@@ -67,11 +69,11 @@ async def test_reload_sees_a_table_that_came_later(engine: RunningEngine, databa
 
 
 async def test_two_who_change_it_at_once_do_not_overwrite_each_other(engine: RunningEngine) -> None:
-    change = {"type": "replace_metadata", "version": 2, "resource_version": 1, "args": {"metadata": EMPTY}}
+    change = {"type": "replace_metadata", "version": 2, "resource_version": 2, "args": {"metadata": EMPTY}}
     assert (await engine.metadata(**change)).status_code == 200
     late = await engine.metadata(**change)
     assert late.status_code == 409
-    assert late.json()["error"] == "metadata resource version referenced (1) did not match current version"
+    assert late.json()["error"] == "metadata resource version referenced (2) did not match current version"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,15 @@ async def test_two_who_change_it_at_once_do_not_overwrite_each_other(engine: Run
             "$.args.metadata",
         ),
         ({"type": "bulk", "args": {}}, "parse-failed", "$.args"),
+        ({"type": "export_metadata", "version": []}, "parse-failed", "$.version"),
+        ({"type": "export_metadata", "version": 3}, "parse-failed", "$"),
+        ({"type": "replace_metadata", "args": {"version": 4}}, "parse-failed", "$.args.version"),
+        ({"type": "replace_metadata", "args": {"version": []}}, "parse-failed", "$.args.version"),
+        (
+            {"type": "replace_metadata", "args": {"version": 3, "sources": 5}},
+            "parse-failed",
+            "$.args.metadata.sources",
+        ),
         ({"type": "export_metadata", "resource_version": "1"}, "parse-failed", "$.resource_version"),
     ],
 )
@@ -141,11 +152,11 @@ async def test_every_engine_on_the_database_follows_a_change(database_url: str) 
         assert triggers == (0,)
 
 
-async def test_a_database_without_metadata_serves_an_empty_schema(database_url: str) -> None:
+async def test_a_database_without_metadata_gets_hasuras_first_one(database_url: str) -> None:
     async with running_engine(database_url, metadata_dir=None) as engine:
         assert (await engine.client.get("/healthz")).text == "OK"
         exported = await engine.metadata(type="export_metadata", version=2, args={})
-        assert exported.json() == {"resource_version": 0, "metadata": {"version": 3, "sources": []}}
+        assert exported.json() == {"resource_version": 1, "metadata": INITIAL}
 
 
 async def test_a_catalog_of_another_version_is_left_alone(database_url: str) -> None:

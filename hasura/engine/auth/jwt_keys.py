@@ -66,7 +66,7 @@ def key_from_settings(config: JwtConfig) -> Key:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise ValueError("Invalid JWK: the key is no PEM public key or certificate") from error
     if not isinstance(public, _CLASSES[family]):
-        raise ValueError(f"Invalid JWK: the key is not of type {config.type}")
+        raise ValueError(f"Invalid JWK: the key is not of type {config.type}")  # noqa: TRY004 - a setting is wrong
     return Key(public, FAMILIES[family])
 
 

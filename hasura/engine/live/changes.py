@@ -32,6 +32,15 @@ _KEEPALIVES = {
 log = structlog.get_logger("livequery-listener")
 
 
+def _table(payload: str) -> Table | None:
+    """Anybody may send on the channel: what is not the triggers' counts as a change of any table."""
+    try:
+        schema, name = json.loads(payload)
+    except (ValueError, TypeError):
+        return None
+    return (schema, name) if isinstance(schema, str) and isinstance(name, str) else None
+
+
 class ChangeFeed:
     """Listens for as long as ``run`` does, reconnecting for ever.
 
@@ -50,12 +59,12 @@ class ChangeFeed:
         self._on_reconnect = on_reconnect
         self._triggers = Triggers()
         self._tracked: frozenset[Table] = frozenset()
-        self._announcing: frozenset[Table] = frozenset()
+        self._announcing: dict[Table, int] = {}
         self._listening = False
 
     def announces(self, tables: frozenset[Table]) -> bool:
         """Whether a change of any of these tables will certainly be heard."""
-        return self._listening and bool(tables) and tables <= self._announcing
+        return self._listening and bool(tables) and tables <= self._announcing.keys()
 
     async def track(self, connection: psycopg.AsyncConnection[Any], tables: frozenset[Table]) -> None:
         """From now on these tables are tracked; the connection is in autocommit mode."""
@@ -95,8 +104,7 @@ class ChangeFeed:
             self._on_change(None)
             while True:
                 async for notification in connection.notifies(timeout=LOOK_AGAIN):
-                    schema, name = json.loads(notification.payload)
-                    self._on_change((schema, name))
+                    self._on_change(_table(notification.payload))
                 announced = await self._triggers.install(connection, self._tracked)
                 if announced != self._announcing:
                     self._announcing = announced

@@ -163,8 +163,8 @@ class Poller:
             # They keep what they have seen, and wait: the next refresh that succeeds brings them up to date.
             self._behind = True
         except EngineError as error:
-            if len(batch) > 1:
-                # One cohort's rows made it fail: halving finds it, and serves the others.
+            if len(batch) > 1 and error.code != EngineError.code:
+                # Some cohort's values or rows made it fail: halving finds it, and serves the others.
                 await self._refresh_batch(batch[: len(batch) // 2])
                 await self._refresh_batch(batch[len(batch) // 2 :])
             else:

@@ -43,7 +43,7 @@ _DROP = sql.SQL("DROP TRIGGER IF EXISTS {} ON {}")
 _STATES = """
 SELECT n.nspname AS schema, c.relname AS name,
        wanted.name IS NOT NULL AS tracked,
-       t.oid IS NOT NULL AS has_trigger,
+       t.oid AS trigger,
        coalesce(t.tgenabled IN ('O', 'A'), false) AND c.relkind = 'r' AND NOT c.relispartition
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE c.oid IN (i.inhrelid, i.inhparent))
            AS announces
@@ -63,7 +63,8 @@ class _State:
     schema: str
     name: str
     tracked: bool
-    has_trigger: bool
+    #: The trigger's oid: another one tells that there was a time without.
+    trigger: int | None
     announces: bool
 
     @property
@@ -79,22 +80,26 @@ class Triggers:
 
     async def install(
         self, connection: psycopg.AsyncConnection[Any], tracked: frozenset[Table]
-    ) -> frozenset[Table]:
-        """Adds what is missing, removes what is spare; answers the tables that announce every change.
+    ) -> dict[Table, int]:
+        """Adds what is missing, removes what is spare; answers the triggers that announce every change.
 
         A table whose trigger cannot be made (no right, a lock that is not free for a second) is left out: its
         live queries are polled, and the next call tries again. The connection is in autocommit mode.
         """
         states = await _states(connection, tracked)
-        if any(state.tracked != state.has_trigger for state in states):
+        if any(state.tracked == (state.trigger is None) for state in states):
             async with _alone(connection):
                 await self._mend(connection, await _states(connection, tracked))
             states = await _states(connection, tracked)
-        return frozenset(state.table for state in states if state.tracked and state.announces)
+        return {
+            state.table: state.trigger
+            for state in states
+            if state.tracked and state.announces and state.trigger
+        }
 
     async def _mend(self, connection: psycopg.AsyncConnection[Any], states: list[_State]) -> None:
-        missing = [state.table for state in states if state.tracked and not state.has_trigger]
-        spare = [state.table for state in states if state.has_trigger and not state.tracked]
+        missing = [state.table for state in states if state.tracked and state.trigger is None]
+        spare = [state.table for state in states if state.trigger is not None and not state.tracked]
         try:
             if missing:
                 await connection.execute(_FUNCTION)

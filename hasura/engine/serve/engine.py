@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 #: Seconds that a request waits for a free connection.
 POOL_TIMEOUT = 5.0
 
+#: Seconds that a health check waits for one.
+HEALTH_TIMEOUT = 2.0
+
 log = structlog.get_logger("schema-sync")
 
 
@@ -95,9 +98,9 @@ class Engine:
 
     async def check_health(self) -> None:
         """:raises DatabaseUnavailable: the metadata's database does not answer, or never has."""
-        async with self._metadata_connection() as connection:
-            await connection.execute("SELECT 1")
         _ = self.snapshot
+        async with _connection(self._metadata_pool, HEALTH_TIMEOUT) as connection:
+            await connection.execute("SELECT 1")
 
     async def stored_metadata(self) -> StoredMetadata:
         """What is stored now, by whomever.
@@ -209,9 +212,12 @@ class Engine:
 
 
 @contextlib.asynccontextmanager
-async def _connection(pool: Pool) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+async def _connection(
+    pool: Pool,
+    timeout: float = POOL_TIMEOUT,  # noqa: ASYNC109 - the pool's own
+) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     try:
-        async with pool.connection() as connection:
+        async with pool.connection(timeout) as connection:
             yield connection
     except psycopg.OperationalError as error:
         raise translate(error) from error

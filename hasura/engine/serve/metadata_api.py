@@ -48,7 +48,7 @@ async def run(engine: Engine, body: Any) -> Any:
     """
     expect(dict, body, "$", "RQLMetadata")
     kind = expect(str, field(body, "type", "$"), "$.type", "Text")
-    version = body.get("version", 1)
+    version = expect(int, body.get("version", 1), "$.version", "Version")
     command = COMMANDS.get((kind, version))
     if command is None:
         raise ParseFailed(f'unknown metadata command "{kind}" of version {version}')
@@ -114,16 +114,19 @@ async def _whole(engine: Engine, given: dict[str, Any]) -> dict[str, Any]:
     """Version 3 as it is; versions 1 and 2 know tables only: they are the default source's."""
     version = given.get("version", 1)
     if version == 3:
-        for source in given.get("sources", []):
+        sources = given.get("sources")
+        for source in sources if isinstance(sources, list) else ():
             if isinstance(source, dict):
                 source.setdefault("kind", "postgres")
         return given
+    if version not in (1, 2):
+        raise ParseFailed(f"unexpected metadata version: {version!s:.20}", "$.args.version")
     stored = (await engine.stored_metadata()).metadata
     default = next((each for each in stored.get("sources", []) if each["name"] == "default"), None)
     if default is None:
         raise NotSupported("cannot import metadata without sources since no default source is defined")
     functions = given.get("functions", [])
-    if version == 1:
+    if version == 1 and isinstance(functions, list):
         functions = [{"function": each} for each in functions]
     source = {**default, "tables": given.get("tables", []), "functions": functions}
     rest = {name: value for name, value in given.items() if name not in ("version", "tables", "functions")}

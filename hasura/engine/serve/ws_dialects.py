@@ -58,7 +58,7 @@ class Dialect:
             case "terminate":
                 return Terminate()
             case _:
-                raise ParseFailed(f"unexpected type for ClientMessage: {message['type']}")
+                raise ParseFailed(f"unexpected type for ClientMessage: {message['type'][:100]}")
 
     def acknowledged(self) -> list[ToClient]:
         """The session is open."""

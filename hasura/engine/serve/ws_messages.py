@@ -70,6 +70,7 @@ class Close:
     def because(cls, code: int, text: str) -> Close:
         """Hasura's form of a reason; a close frame holds 123 bytes of it."""
         spare = 123 - len(orjson.dumps({"server_error_msg": f"{code}: "}))
+        text = text[:spare]
         while len(orjson.dumps(text)) - 2 > spare:
             text = text[:-1]
         return cls(code, orjson.dumps({"server_error_msg": f"{code}: {text}"}).decode())
