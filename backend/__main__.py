@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 import sys
 
@@ -42,8 +43,16 @@ def main() -> int:
             timeout_graceful_shutdown=SHUTDOWN_AFTER,
         )
     )
+    # uvicorn stops in good order, then raises the signal again for whoever handled it before: that is us, and it
+    # was no failure.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, _end)
     server.run(sockets=[listener])
     return 0
+
+
+def _end(*_: object) -> None:
+    sys.exit(0)
 
 
 def _bind(host: str, port: int) -> socket.socket:
