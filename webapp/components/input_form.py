@@ -42,6 +42,8 @@ def send_button() -> rx.Component:
     return rx.el.button(
         rx.icon("arrow-up", size=19, custom_attrs={"aria-hidden": "true"}),
         type="submit",
+        # Before the page is alive a click would load it anew, without what was typed.
+        disabled=Auth.user_id == "",
         class_name="send-button",
         custom_attrs={"aria-label": "Send", "title": "Send (Enter)", "data-testid": "send"},
     )

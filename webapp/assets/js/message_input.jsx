@@ -20,6 +20,7 @@ const newId = () => {
 
 export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, longest, onSend, label, placeholder }) {
   const field = useRef(null);
+  const shown = useRef(null);
   const [problem, setProblem] = useState("");
   const draftKey = `chat-draft:${owner}:${sessionId || "new"}`;
   const sentPrefix = `chat-draft-sent:${owner}:`;
@@ -30,9 +31,10 @@ export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, lo
   };
   const keep = (id) => {
     const text = field.current.value;
+    fit();
+    if (!owner) return;
     if (text) write(draftKey, { text, id });
     else localStorage.removeItem(draftKey);
-    fit();
   };
   const takeBack = (id) => {
     const sent = read(sentPrefix + id);
@@ -45,8 +47,12 @@ export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, lo
   };
 
   useEffect(() => {
-    field.current.value = read(draftKey)?.text ?? "";
-    fit();
+    // What was typed before the page knew who writes stays; the text of another chat does not.
+    const typed = shown.current === null || shown.current === sessionId ? field.current.value : "";
+    if (owner) shown.current = sessionId;
+    const kept = read(draftKey);
+    field.current.value = typed || (kept?.text ?? "");
+    keep(typed ? undefined : kept?.id);
     if (matchMedia("(pointer: fine)").matches) field.current.focus({ preventScroll: true });
   }, [draftKey]);
 
@@ -55,7 +61,7 @@ export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, lo
       underWay.delete(id);
       localStorage.removeItem(sentPrefix + id);
     }
-    if (!ready) return;
+    if (!ready || !owner) return;
     const left = Object.keys(localStorage).filter((key) => key.startsWith(sentPrefix));
     for (const key of left) {
       const id = key.slice(sentPrefix.length);
@@ -79,7 +85,7 @@ export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, lo
 
   const send = () => {
     const text = field.current.value.trim();
-    if (!text) return;
+    if (!text || !owner) return;
     const length = Array.from(text).length;
     if (length > longest) {
       const spare = (length - longest).toLocaleString();

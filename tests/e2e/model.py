@@ -1,0 +1,74 @@
+"""A small server that speaks OpenAI's streaming protocol and does what a test tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from tests.conftest import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+
+class _Server(uvicorn.Server):
+    def install_signal_handlers(self) -> None:
+        """Signals are pytest's."""
+
+
+class Model:
+    """Answers with `words`, one by one, each when `go` allows it; or refuses with `status`."""
+
+    def __init__(self) -> None:
+        self.words = ["Hello", " there", "."]
+        self.status = 200
+        self.go = asyncio.Event()
+        self.go.set()
+        #: How many words are sent before `go` is waited for.
+        self.at_once = 0
+        self.asked = 0
+        self._port = free_port()
+        routes = [Route("/v1/chat/completions", self._complete, methods=["POST"])]
+        self._server = _Server(uvicorn.Config(Starlette(routes=routes), port=self._port, log_config=None))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    async def __aenter__(self) -> Self:
+        self._serving = asyncio.create_task(self._server._serve())
+        while not self._server.started:
+            await asyncio.sleep(0.01)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.go.set()
+        self._server.should_exit = True
+        await self._serving
+
+    async def _complete(self, _request: Request) -> Response:
+        self.asked += 1
+        if self.status != 200:
+            return JSONResponse({"error": {"message": "out of order"}}, status_code=self.status)
+        return StreamingResponse(self._stream(), media_type="text/event-stream")
+
+    async def _stream(self) -> AsyncIterator[str]:
+        for number, word in enumerate(self.words):
+            if number >= self.at_once:
+                await self.go.wait()
+            yield _event({"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]})
+        yield _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        yield "data: [DONE]\n\n"
+
+
+def _event(body: dict[str, object]) -> str:
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "of-the-tests"}
+    return f"data: {json.dumps(chunk | body)}\n\n"
