@@ -185,7 +185,6 @@ def _only_launcher(installation: Installation) -> Iterator[None]:
 
 
 def _check_ports(installation: Installation) -> None:
-    """PostgreSQL's is checked where it is started, after what a killed stack has left is gone."""
     ports = installation.ports
     settings = {
         "CHAT_WEB_PORT": ports.web_port,
@@ -198,15 +197,18 @@ def _check_ports(installation: Installation) -> None:
         twins = [other for other, taken in settings.items() if taken == port and other != setting]
         if twins:
             raise StackError(f"{setting} and {twins[0]} are both {port}: each needs a port of its own")
+        host = ports.host
         if setting == "CHAT_POSTGRES_PORT":
-            continue
-        family, *_, address = socket.getaddrinfo(ports.host, port, type=socket.SOCK_STREAM)[0]
+            host = installation.postgres.host
+            if (installation.postgres.data_dir / "postmaster.pid").exists():
+                continue  # perhaps held by the server of a killed stack, which its next start ends
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(address)
             except OSError as cause:
                 raise StackError(
-                    f"port {port} on {ports.host} cannot be used ({os.strerror(cause.errno or 0)}): "
+                    f"port {port} on {host} cannot be used ({os.strerror(cause.errno or 0)}): "
                     f"free it, or set {setting} to another"
                 ) from cause
