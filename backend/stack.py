@@ -64,6 +64,8 @@ class _Stack:
         self._started = time.monotonic()
 
     async def run(self) -> None:
+        await self._children.end_leftovers()
+        _check_ports(self._installation)
         work = asyncio.create_task(self._serve())
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -86,8 +88,6 @@ class _Stack:
 
     async def _serve(self) -> None:
         installation = self._installation
-        await self._children.end_leftovers()
-        _check_ports(installation)
         webapp = stack_environment.webapp(installation)
         building = asyncio.create_task(
             self._children.run_to_end("build", [_PYTHON, "-m", "webapp.build"], webapp, ROOT)
