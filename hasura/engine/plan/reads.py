@@ -51,6 +51,9 @@ class Reader:
         )
         self.tables.add(table.key)
         self.tables.update(tables_in(condition), *(_tables_of_order(item.target) for item in order))
+        if isinstance(source, n.FromFunction):
+            # What a function reads is not known here: a name that no table has, so nobody relies on being told.
+            self.tables.add(("function", ".".join(source.function)))
         return n.Rows(
             source or n.FromTable(table.key),
             where=condition,
