@@ -68,6 +68,25 @@ async def test_it_answers(
         assert part in text
 
 
+async def test_what_it_cannot_answer_is_told_in_full_once_then_shortly_with_what_is_near(
+    api: httpx.AsyncClient, ada: Person, session: UUID
+) -> None:
+    first = await answer(api, ada, session, "Is the river wide?")
+    second = await answer(api, ada, session, "What does the hotel cost?")
+    assert "CHAT_LLM_BASE_URL" in first
+    assert len(second) < len(first)
+    assert "The hotel in Lisbon is near the river" in second
+
+
+async def test_its_own_answers_and_orders_are_no_part_of_what_was_said(
+    api: httpx.AsyncClient, ada: Person, session: UUID
+) -> None:
+    for order in ("search for lisbon", "summarise", "how many messages?"):
+        await answer(api, ada, session, order)
+    assert "**2 messages**" in await answer(api, ada, session, "find lisbon")
+    assert "3 messages of yours and 0 answers" in await answer(api, ada, session, "summary")
+
+
 async def test_what_people_wrote_is_quoted_as_text_and_not_as_markdown(
     api: httpx.AsyncClient, ada: Person, session: UUID
 ) -> None:
