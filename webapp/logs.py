@@ -35,3 +35,5 @@ def configure_logs() -> None:
     # uvicorn would write each WebSocket's address, which holds the tab's token.
     for noisy in ("gql", "httpx2", "httpcore2", "websockets", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Each word of an answer whose reader has left would be a warning, with that token too.
+    logging.getLogger("reflex.app").setLevel(logging.ERROR)
