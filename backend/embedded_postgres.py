@@ -211,7 +211,8 @@ class EmbeddedPostgres:
             psycopg.connect(self.url(SUPERUSER), connect_timeout=10).close()
         except psycopg.OperationalError as cause:
             if "password authentication failed" not in str(cause):
-                raise EmbeddedPostgresError(f"PostgreSQL does not accept connections: {cause}") from cause
+                reason = str(cause).strip().splitlines()[-1]
+                raise EmbeddedPostgresError(f"PostgreSQL does not accept connections: {reason}") from cause
             raise EmbeddedPostgresError(
                 f"the stored password does not open the database in {self.data_dir}: bring back the "
                 "secrets file it was made with, or name another place in CHAT_DATA_DIR"
