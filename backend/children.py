@@ -112,8 +112,8 @@ class Children:
 
     async def stop_all(self) -> None:
         """The last one started first, each with what it has started itself. Leaves nothing running."""
-        for name in reversed(list(self._running)):
-            await self._stop(self._running[name])
+        for process in reversed(list(self._running.values())):
+            await self._stop(process)
         if self._printing:
             # Bounded: a process that left the session may still hold the other end of a pipe.
             await asyncio.wait(self._printing, timeout=1)

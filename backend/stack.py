@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+import psycopg
 
 from backend import stack_environment
 from backend.children import Children, Console
@@ -48,6 +49,9 @@ def up() -> int:
             asyncio.run(_Stack(installation, console).run())
     except (StackError, InstallationError, EmbeddedPostgresError, MigrationError) as error:
         console.line("stack", str(error))
+        return 1
+    except psycopg.Error as error:
+        console.line("stack", f"PostgreSQL refused: {str(error).strip().splitlines()[-1]}")
         return 1
     except OSError as error:
         console.line("stack", f"{error.filename or 'CHAT_DATA_DIR'}: {error.strerror}")
