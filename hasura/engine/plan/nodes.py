@@ -365,7 +365,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Rows that fulfil ``where`` and the role's filter, changed."""
+    """Rows that fulfil ``where`` and the role's filter, changed; without assignments, no rows."""
 
     table: QualifiedName
     assignments: tuple[Assignment, ...]
@@ -400,7 +400,7 @@ Mutation: TypeAlias = Insert | Update | Delete
 class Introspection:
     """``__schema`` or ``__type``: answered from the schema, not from the database."""
 
-    node: FieldNode
+    nodes: tuple[FieldNode, ...]
 
 
 Root: TypeAlias = Field | Insert | Update | UpdateMany | Delete | Introspection

@@ -59,8 +59,8 @@ class Reader:
             where=condition,
             order_by=order,
             distinct_on=distinct_on(arguments.get("distinct_on"), order, f"{selected.path}.args"),
-            limit=_natural(arguments.get("limit")),
-            offset=_natural(arguments.get("offset")),
+            limit=_natural("limit", arguments.get("limit")),
+            offset=_natural("offset", arguments.get("offset")),
             role_limit=permissions.limit(table, self.role),
         )
 
@@ -170,10 +170,10 @@ def _enums(value: v.Value | None) -> list[Any]:
     return [item for item in items if isinstance(item, v.Enum)]
 
 
-def _natural(value: v.Value | None) -> n.Operand | None:
+def _natural(scalar: str, value: v.Value | None) -> n.Operand | None:
     if not isinstance(value, v.Scalar):
         return None
-    return n.Slot(value.origin, "natural number", "bigint", value.path)
+    return n.Slot(value.origin, scalar, "bigint", value.path)
 
 
 def _json_path(value: v.Value | None) -> n.Operand | None:
