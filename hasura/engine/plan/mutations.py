@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hasura.engine.document import values as v
-from hasura.engine.errors import ValidationFailed
+from hasura.engine.errors import BadRequest, ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan import permissions
 from hasura.engine.plan.conditions import operand, where
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hasura.engine.plan.reads import Reader
     from hasura.engine.resolve.model import Column, Table
 
+#: PostgreSQL's bound for the parameters of a statement, with room for those of the permissions
+_MOST_VALUES = 65_000
 _OPERATORS = ("_set", "_inc", "_append", "_prepend", "_delete_key", "_delete_elem", "_delete_at_path")
 #: SQL type of an operator's right side, where it is not the column's own
 _OPERAND_TYPES = {"_delete_key": "text", "_delete_elem": "integer", "_delete_at_path": "text[]"}
@@ -27,6 +29,8 @@ def insert(reader: Reader, root: InsertRoot, selected: Selected) -> n.Insert:
     given = selected.arguments["object" if root.one else "objects"]
     objects = given.items if isinstance(given, v.List) else (given,)
     rows = [_values(item) for item in objects]
+    if sum(map(len, rows)) > _MOST_VALUES:
+        raise BadRequest(f"one insert takes at most {_MOST_VALUES} values", f"{selected.path}.args.objects")
     fixed = permissions.presets(table, role, "insert")
     # One column list for all rows: what a row leaves out gets the column's default.
     named = dict.fromkeys(name for row in rows for name in row) | dict.fromkeys(c.sql_name for c, _ in fixed)
@@ -137,12 +141,6 @@ def _update(
             assignments[column.sql_name] = n.Assignment(column.sql_name, operator, value)
     for column, preset in permissions.presets(table, reader.role, "update"):
         assignments[column.sql_name] = n.Assignment(column.sql_name, "_set", preset)
-    if not assignments:
-        raise ValidationFailed(
-            "At least any one of _set, _inc, _append, _prepend, _delete_key, _delete_elem or _delete_at_path "
-            "operators is expected",
-            path,
-        )
     return n.Update(
         table=table.key,
         assignments=tuple(assignments.values()),

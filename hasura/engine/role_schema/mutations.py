@@ -15,6 +15,7 @@ from graphql import (
     GraphQLString,
 )
 
+from hasura.engine.resolve.naming import is_graphql_name
 from hasura.engine.role_schema import scalars
 from hasura.engine.role_schema.inputs import bool_exp, required
 from hasura.engine.role_schema.meaning import ColumnOf, DeleteRoot, InsertRoot, UpdateRoot, carries
@@ -23,6 +24,7 @@ from hasura.engine.role_schema.outputs import mutation_response, row
 if TYPE_CHECKING:
     from graphql import GraphQLFieldMap
 
+    from hasura.engine.catalog.model import UniqueKey
     from hasura.engine.resolve.model import Column, Table
     from hasura.engine.role_schema.types import Types
 
@@ -71,8 +73,12 @@ def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
         f'input type for inserting data into table "{table.name}"',
     )
     conflict = {}
-    if table.catalog.unique_keys:
-        conflict["on_conflict"] = GraphQLArgument(_on_conflict(types, table), description="upsert condition")
+    # A constraint is named by an enum value, so one whose name GraphQL cannot say cannot be chosen.
+    keys = [key for key in table.catalog.unique_keys if is_graphql_name(key.name)]
+    if keys:
+        conflict["on_conflict"] = GraphQLArgument(
+            _on_conflict(types, table, keys), description="upsert condition"
+        )
     many = GraphQLArgument(required(GraphQLList(required(row_input))), description="the rows to be inserted")
     fields = {
         table.root_fields.insert: GraphQLField(
@@ -95,13 +101,13 @@ def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
     return fields
 
 
-def _on_conflict(types: Types, table: Table) -> GraphQLInputObjectType:
+def _on_conflict(types: Types, table: Table, keys: list[UniqueKey]) -> GraphQLInputObjectType:
     constraint = types.enum(
         f"{table.name}_constraint",
         f'unique or primary key constraints on table "{table.name}"',
         {
             key.name: (key, f"unique or primary key constraint on columns {', '.join(key.columns)}")
-            for key in table.catalog.unique_keys
+            for key in keys
         },
     )
     update_column = types.columns_enum(
