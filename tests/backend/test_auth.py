@@ -17,6 +17,11 @@ from backend.services import refresh_tokens
 from tests.backend.conftest import PASSWORD, Person, assert_problem, register, running, serving, settings_for
 
 
+@pytest.fixture
+async def ada(accounts_api: httpx.AsyncClient) -> Person:
+    return await register(accounts_api, "ada")
+
+
 async def test_registering_signs_in_and_login_answers_the_same_shape(accounts_api: httpx.AsyncClient) -> None:
     name = f"Ada-{secrets.token_hex(4)}"
     made = await accounts_api.post("/auth/register", json={"username": name, "password": PASSWORD})

@@ -14,7 +14,7 @@ from gql.transport.websockets import WebsocketsTransport
 
 from backend.main import create_app
 from backend.services.hasura_client import HasuraClient
-from tests.backend.conftest import JWT_SECRET, Person, serving, settings_for
+from tests.backend.conftest import JWT_SECRET, Person, register, serving, settings_for
 from tests.backend.test_docs import page
 
 
@@ -89,9 +89,10 @@ async def test_the_stream_of_questions_answers_each_once(
     assert seen == ["one", "two"]
 
 
-async def test_the_rest_example_runs(backend_database: str, graphql_url: str, ada: Person) -> None:
+async def test_the_rest_example_runs(backend_database: str, graphql_url: str) -> None:
     source = next(block for block in blocks("python") if "/auth/login" in block)
     async with serving(create_app(settings_for(backend_database, graphql_url))) as api:
+        ada = await register(api)
         source = source.replace("http://127.0.0.1:8000", str(api.base_url)).replace(
             '"ada"', f'"{ada.username}"'
         )
