@@ -10,7 +10,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.dialects.postgresql import array, distinct_on
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.sql.functions import Function
 
@@ -125,7 +125,7 @@ def rows(
     if node.where != n.TRUE:
         query = query.where(condition(ctx, base, node.where))
     if node.distinct_on:
-        query = query.distinct(*(base.column(name) for name in node.distinct_on))
+        query = query.ext(distinct_on(*(base.column(name) for name in node.distinct_on)))
     query = query.order_by(*(_order(ctx, base, item) for item in node.order_by))
     limit = _limit(ctx, node, only_one=only_one)
     if limit is not None:
