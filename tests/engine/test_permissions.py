@@ -288,8 +288,7 @@ async def test_a_write_that_breaks_the_check_leaves_nothing(desk: Served, text: 
     before = await articles(desk)
     code, path, message = await desk.refusal(ADA, f"mutation {{ {text} }}")
     if code == "permission-error":
-        assert message == "check constraint of an insert/update permission has failed"
-        assert path.startswith("$.selectionSet.")
+        assert (path, message) == ("$", "check constraint of an insert/update permission has failed")
     else:  # the ghost: which of the two refuses first is PostgreSQL's to say
         assert code == "constraint-violation"
     assert await articles(desk) == before
@@ -343,7 +342,8 @@ async def test_what_comes_back_over_a_relationship_is_what_the_role_may_see(desk
     ]
     answer = await desk.ask(
         BOB,
-        "mutation { update_author(where: {}, _set: {order: 9}) { returning { name articles_aggregate { aggregate { count } } } } }",
+        "mutation { update_author(where: {}, _set: {order: 9})"
+        " { returning { name articles_aggregate { aggregate { count } } } } }",
     )
     assert answer == {
         "update_author": {"returning": [{"name": "Bob", "articles_aggregate": {"aggregate": {"count": 2}}}]}
