@@ -20,6 +20,8 @@ class PgType:
     sql: str
     #: the element's type, of an array
     element: PgType | None = None
+    #: a row type, as every table has one
+    composite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,13 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function; ``returns`` is the table whose rows it answers, or None."""
+    """A function; ``returns`` is the table whose rows it answers, or None; ``result`` its type in any case."""
 
     schema: str
     name: str
     arguments: tuple[Argument, ...]
     returns: QualifiedName | None
+    result: PgType
     returns_set: bool
     volatility: Literal["v", "s", "i"]
     comment: str | None

@@ -32,7 +32,7 @@ _CAST = """CASE {t}.typname WHEN 'bpchar' THEN 'bpchar' WHEN '_bpchar' THEN 'bpc
     WHEN 'bit' THEN '"bit"' WHEN '_bit' THEN '"bit"[]' ELSE format_type({t}.oid, NULL) END"""
 
 _TYPE = f"""jsonb_build_object(
-    'name', {{t}}.typname, 'sql', {_CAST},
+    'name', {{t}}.typname, 'sql', {_CAST}, 'composite', {{t}}.typtype = 'c',
     'element', CASE WHEN {{t}}.typelem <> 0 AND {{t}}.typcategory = 'A' THEN
         (SELECT jsonb_build_object('name', e.typname, 'sql', {_CAST.format(t="e")})
            FROM pg_type e WHERE e.oid = {{t}}.typelem) END)"""
@@ -79,6 +79,7 @@ SELECT n.nspname AS schema, p.proname AS name, p.provolatile::text AS volatility
        CASE WHEN rt.typrelid <> 0 THEN (SELECT jsonb_build_array(rn.nspname, rc.relname)
             FROM pg_class rc JOIN pg_namespace rn ON rn.oid = rc.relnamespace
            WHERE rc.oid = rt.typrelid AND rc.relkind IN ('r', 'p', 'v', 'm', 'f')) END AS returns,
+       {_TYPE.format(t="rt")} AS result,
        p.pronargs AS inputs, p.pronargdefaults AS defaults, coalesce(p.proargnames, '{{}}') AS names,
        (SELECT coalesce(jsonb_agg({_TYPE.format(t="t")} ORDER BY u.place), '[]')
           FROM unnest(p.proargtypes) WITH ORDINALITY AS u (oid, place) JOIN pg_type t ON t.oid = u.oid) AS types,
@@ -145,6 +146,7 @@ def _function(
     returns_set: bool,
     comment: str | None,
     returns: list[str] | None,
+    result: dict[str, Any],
     inputs: int,
     defaults: int,
     names: list[str],
@@ -163,6 +165,7 @@ def _function(
             for place, type_ in enumerate(types)
         ),
         returns=(returns[0], returns[1]) if returns else None,
+        result=_type(result),
         returns_set=returns_set,
         volatility=volatility,
         comment=comment,
@@ -172,4 +175,5 @@ def _function(
 
 def _type(value: dict[str, Any]) -> PgType:
     element = value.get("element")
-    return PgType(value["name"], value["sql"], _type(element) if element else None)
+    composite = bool(value.get("composite"))
+    return PgType(value["name"], value["sql"], _type(element) if element else None, composite)

@@ -69,6 +69,7 @@ class InsertPermission(_Part):
 
 class SelectPermission(_Part):
     columns: Columns = ()
+    computed_fields: tuple[str, ...] = ()
     filter: BoolExpJson = {}
     limit: int | None = None
     allow_aggregations: bool = False
@@ -122,11 +123,24 @@ class TableConfiguration(_Part):
     comment: str | None = None
 
 
+class ComputedFieldDefinition(_Part):
+    function: Name
+    table_argument: str | None = None
+    session_argument: str | None = None
+
+
+class ComputedField(_Part):
+    name: str
+    definition: ComputedFieldDefinition
+    comment: str | None = None
+
+
 class Table(_Part):
     table: Name
     configuration: TableConfiguration = TableConfiguration()
     object_relationships: tuple[Relationship, ...] = ()
     array_relationships: tuple[Relationship, ...] = ()
+    computed_fields: tuple[ComputedField, ...] = ()
     insert_permissions: tuple[InsertEntry, ...] = ()
     select_permissions: tuple[SelectEntry, ...] = ()
     update_permissions: tuple[UpdateEntry, ...] = ()

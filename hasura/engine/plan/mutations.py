@@ -8,7 +8,8 @@ from hasura.engine.document import values as v
 from hasura.engine.errors import ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan import permissions
-from hasura.engine.plan.conditions import operand, where
+from hasura.engine.plan.conditions import where
+from hasura.engine.plan.operands import operand
 from hasura.engine.role_schema.meaning import AggregatePart, ColumnOf, DeleteRoot, InsertRoot, UpdateRoot
 
 if TYPE_CHECKING:

@@ -69,6 +69,25 @@ class ArrayOf:
 Operand: TypeAlias = Slot | SessionValue | SessionDocument | CursorValue | ArrayOf
 
 
+@dataclass(frozen=True, slots=True)
+class TheRow:
+    """The row that a computed field is about, as its function's argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A call of a computed field's function; arguments by name, or by place where they have none."""
+
+    function: QualifiedName
+    arguments: tuple[tuple[str, Operand | TheRow], ...]
+    #: whose rows it answers, if it answers rows
+    rows_of: QualifiedName | None = None
+
+
+Left: TypeAlias = str | Computed
+"""What is compared or ordered by: a column, or a computed value."""
+
+
 # -- conditions -----------------------------------------------------------------------------------------------
 
 
@@ -97,7 +116,7 @@ class Not:
 class Compare:
     """``column operator operand``; ``as_text`` casts the column first."""
 
-    column: str
+    column: Left
     operator: str
     operand: Operand
     as_text: bool = False
@@ -107,7 +126,7 @@ class Compare:
 class CompareColumns:
     """``column operator other``, both of the same row, or (``of_root``) of the row the whole condition is about."""
 
-    column: str
+    column: Left
     operator: str
     other: str
     of_root: bool = False
@@ -117,17 +136,21 @@ class CompareColumns:
 class IsNull:
     """``column IS [NOT] NULL``."""
 
-    column: str
+    column: Left
     negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """A row of ``table``, joined by ``pairs`` (none: any row), fulfils ``condition``."""
+    """A row of ``table``, joined by ``pairs`` (none: any row), fulfils ``condition``.
+
+    With ``computed``, only rows that the function answers are looked at.
+    """
 
     table: QualifiedName
     pairs: Pairs
     condition: Condition
+    computed: Computed | None = None
 
 
 Condition: TypeAlias = And | Or | Not | Compare | CompareColumns | IsNull | Exists
@@ -145,9 +168,9 @@ def both(*conditions: Condition) -> Condition:
 
 @dataclass(frozen=True, slots=True)
 class OwnColumn:
-    """Ordered by a column of the row itself."""
+    """Ordered by a column, or a computed value, of the row itself."""
 
-    column: str
+    column: Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +192,7 @@ class RelatedAggregate:
     visible: Condition
     function: str
     column: str | None
+    computed: Computed | None = None
 
 
 OrderTarget: TypeAlias = OwnColumn | Related | RelatedAggregate
@@ -199,9 +223,10 @@ class FromFunction:
 
     function: QualifiedName
     arguments: tuple[tuple[str, Operand], ...]
+    rows_of: QualifiedName
 
 
-RowSource: TypeAlias = FromTable | FromFunction
+RowSource: TypeAlias = FromTable | FromFunction | Computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +249,15 @@ class ColumnField:
     """A column; ``json_path`` selects inside a json value; ``as_text`` keeps big numbers exact."""
 
     column: str
+    json_path: Operand | None = None
+    as_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedValue:
+    """A computed field that is a value."""
+
+    call: Computed
     json_path: Operand | None = None
     as_text: bool = False
 
@@ -293,7 +327,7 @@ class AggregateField:
     blocks: tuple[tuple[str, AggregateBlock | NodesBlock | Typename], ...]
 
 
-Field: TypeAlias = ColumnField | Typename | ListField | ObjectField | AggregateField
+Field: TypeAlias = ColumnField | ComputedValue | Typename | ListField | ObjectField | AggregateField
 Fields: TypeAlias = tuple[tuple[str, Field], ...]
 
 

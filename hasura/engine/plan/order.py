@@ -8,7 +8,8 @@ from hasura.engine.document import values as v
 from hasura.engine.errors import ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan import permissions
-from hasura.engine.role_schema.meaning import AggregateFunction, ColumnOf, Count, RelationshipOf
+from hasura.engine.plan.operands import computed
+from hasura.engine.role_schema.meaning import AggregateFunction, ColumnOf, ComputedOf, Count, RelationshipOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +59,16 @@ def _object(source: Source, role: str, value: v.Object, wrap: Wrap) -> Iterator[
         match entry.meaning:
             case ColumnOf(column):
                 yield _item(wrap(n.OwnColumn(column.sql_name)), entry.value)
+            case ComputedOf(field, None):
+                yield _item(wrap(n.OwnColumn(computed(field))), entry.value)
+            case ComputedOf(field, target) if target is not None:
+                visible = permissions.row_filter(source, target, role, "select")
+                assert isinstance(entry.value, v.Object)  # noqa: S101
+                for function, column_name, ordering in _aggregates(entry.value):
+                    found = n.RelatedAggregate(
+                        target.key, (), visible, function, column_name, computed(field)
+                    )
+                    yield _item(wrap(found), ordering)
             case RelationshipOf(relationship, target, aggregate):
                 visible = permissions.row_filter(source, target, role, "select")
                 assert isinstance(entry.value, v.Object)  # noqa: S101

@@ -6,16 +6,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hasura.engine.document import values as v
-from hasura.engine.errors import ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan import permissions
-from hasura.engine.plan.conditions import operand, where
+from hasura.engine.plan.conditions import where
+from hasura.engine.plan.operands import computed, given_argument, operand
 from hasura.engine.plan.order import distinct_on, order_by
 from hasura.engine.role_schema import scalars
 from hasura.engine.role_schema.meaning import (
     AggregateFunction,
     AggregatePart,
     ColumnOf,
+    ComputedOf,
     Count,
     FunctionRoot,
     RelationshipOf,
@@ -24,7 +25,7 @@ from hasura.engine.role_schema.meaning import (
 if TYPE_CHECKING:
     from hasura.engine.catalog.model import QualifiedName
     from hasura.engine.document.selection import Selected
-    from hasura.engine.resolve.model import Column, Source, Table
+    from hasura.engine.resolve.model import Column, ComputedField, Source, Table
 
 #: types that JSON numbers cannot carry exactly; text when HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES is on
 _WIDE_NUMBERS = frozenset({"bigint", "numeric", "float8"})
@@ -74,24 +75,14 @@ class Reader:
     def call(self, root: FunctionRoot, selected: Selected) -> n.Rows:
         """The rows that a function answers."""
         given = selected.argument_object("args")
-        arguments: list[tuple[str, n.Operand]] = []
-        for argument in root.function.arguments:
-            if argument.is_session:
-                arguments.append((argument.name, n.SessionDocument(argument.type.sql)))
-                continue
-            entry = next((e for e in given.entries if e.name == argument.name), None) if given else None
-            if entry is None:
-                if not argument.has_default:
-                    raise ValidationFailed(
-                        f'missing required field "{argument.name}"', f"{selected.path}.args.args"
-                    )
-                continue
-            if isinstance(entry.value, v.Null):
-                null = n.Slot(v.Constant(None), argument.scalar, argument.type.sql, entry.path)
-                arguments.append((argument.name, null))
-            else:
-                arguments.append((argument.name, operand(entry.value, argument.type.sql)))
-        return self.rows(root.table, selected, n.FromFunction(root.function.key, tuple(arguments)))
+        arguments = [
+            found
+            for argument in root.function.arguments
+            for found in given_argument(argument, given, selected.path)
+        ]
+        return self.rows(
+            root.table, selected, n.FromFunction(root.function.key, tuple(arguments), root.table.key)
+        )
 
     # -- fields
 
@@ -119,10 +110,19 @@ class Reader:
                     return self.list(rows, selected)
                 # The role's limit is about lists; one row is one row.
                 return n.ObjectField(replace(rows, role_limit=None), self.fields(selected.selections))
+            case ComputedOf(field, target):
+                call = computed(field, selected.argument_object("args"), selected.path)
+                if target is None:
+                    path = _json_path(selected.arguments.get("path"))
+                    return n.ComputedValue(call, path, as_text=self._as_text(field))
+                rows = self.rows(target, selected, call)
+                if field.returns_set:
+                    return self.list(rows, selected)
+                return n.ObjectField(replace(rows, role_limit=None), self.fields(selected.selections))
         raise TypeError(f"no field for {selected.meaning}")
 
-    def _as_text(self, column: Column) -> bool:
-        return self.stringify_numbers and column.scalar in _WIDE_NUMBERS and not column.is_array
+    def _as_text(self, field: Column | ComputedField) -> bool:
+        return self.stringify_numbers and field.scalar in _WIDE_NUMBERS and field.type.element is None
 
     # -- aggregates
 
@@ -186,7 +186,7 @@ def tables_in(condition: n.Condition) -> set[QualifiedName]:
             return set().union(*(tables_in(item) for item in items))
         case n.Not(item):
             return tables_in(item)
-        case n.Exists(table, _, inner):
+        case n.Exists(table=table, condition=inner):
             return {table} | tables_in(inner)
     return set()
 
@@ -195,6 +195,6 @@ def _tables_of_order(target: n.OrderTarget) -> set[QualifiedName]:
     match target:
         case n.Related(table, _, visible, inner):
             return {table} | tables_in(visible) | _tables_of_order(inner)
-        case n.RelatedAggregate(table, _, visible):
+        case n.RelatedAggregate(table=table, visible=visible):
             return {table} | tables_in(visible)
     return set()

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hasura.engine.metadata.model import ForeignKeyOnRemote
+from hasura.engine.resolve.computed import computed_field
+from hasura.engine.resolve.misfit import Misfit
 from hasura.engine.resolve.model import (
     Argument,
     Column,
+    ComputedField,
     Function,
     Permissions,
     Relationship,
@@ -23,10 +26,6 @@ if TYPE_CHECKING:
     from hasura.engine.metadata import model as metadata
 
 
-class _Misfit(Exception):
-    """One object of the metadata that the database cannot serve."""
-
-
 def resolve(
     source: metadata.Source, database: catalog.Catalog, *, infer_function_permissions: bool = True
 ) -> Source:
@@ -39,7 +38,7 @@ def resolve(
             tables[key] = _table(
                 entry, key, database, tracked.keys() & database.tables.keys(), inconsistencies
             )
-        except _Misfit as misfit:
+        except Misfit as misfit:
             inconsistencies.append(_inconsistency("table", _definition(key), str(misfit)))
     # A relationship may point to a table that turned out to be inconsistent itself.
     functions: dict[catalog.QualifiedName, Function] = {}
@@ -47,7 +46,7 @@ def resolve(
         key = (function.function.schema_, function.function.name)
         try:
             functions[key] = _function(function, key, database, tables, infer_function_permissions)
-        except _Misfit as misfit:
+        except Misfit as misfit:
             inconsistencies.append(_inconsistency("function", _definition(key), str(misfit)))
     roles = {role for table in tables.values() for role in table.permissions}
     roles |= {role for function in functions.values() for role in function.roles}
@@ -78,10 +77,10 @@ def _table(
 ) -> Table:
     found = database.tables.get(key)
     if found is None:
-        raise _Misfit(f'no such table/view exists in source: "{key[1]}"')
+        raise Misfit(f'no such table/view exists in source: "{key[1]}"')
     name = entry.configuration.custom_name or default_name(key)
     if not is_graphql_name(name):
-        raise _Misfit(f'"{name}" is not a valid GraphQL identifier')
+        raise Misfit(f'"{name}" is not a valid GraphQL identifier')
     columns = [_column(column, entry.configuration) for column in found.columns]
     columns = [column for column in columns if is_graphql_name(column.name)]
     relationships: dict[str, Relationship] = {}
@@ -90,16 +89,24 @@ def _table(
             relationships[relationship.name] = _relationship(
                 relationship, found, database, set(known), many=many
             )
-        except _Misfit as misfit:
+        except Misfit as misfit:
             kind = "array_relationship" if many else "object_relationship"
             definition = {"name": relationship.name, "table": _definition(key)}
             inconsistencies.append(_inconsistency(kind, definition, str(misfit)))
+    computed_fields: dict[str, ComputedField] = {}
+    for computed in entry.computed_fields:
+        try:
+            computed_fields[computed.name] = computed_field(computed, found, database, set(known))
+        except Misfit as misfit:
+            definition = {"name": computed.name, "table": _definition(key)}
+            inconsistencies.append(_inconsistency("computed_field", definition, str(misfit)))
     return Table(
         key=key,
         name=name,
         columns={column.name: column for column in columns},
         by_sql_name={column.sql_name: column for column in columns},
         relationships=relationships,
+        computed_fields=computed_fields,
         root_fields=root_fields(name, entry.configuration.custom_root_fields),
         permissions=_permissions(entry),
         catalog=found,
@@ -156,16 +163,16 @@ def _relationship(
         columns = tuple(zip(forth.columns, forth.remote_columns, strict=True))
         nullable = any(column.nullable for column in table.columns if column.name in names)
     else:
-        raise _Misfit("a relationship needs a foreign key or a manual configuration")
+        raise Misfit("a relationship needs a foreign key or a manual configuration")
     if target not in tracked:
-        raise _Misfit(f'table "{target[1]}" is not tracked')
+        raise Misfit(f'table "{target[1]}" is not tracked')
     for ends, joined in (
         (table, {ours for ours, _ in columns}),
         (database.tables[target], {its for _, its in columns}),
     ):
         missing = joined - {column.name for column in ends.columns}
         if missing:
-            raise _Misfit(f'column "{missing.pop()}" does not exist in table "{ends.name}"')
+            raise Misfit(f'column "{missing.pop()}" does not exist in table "{ends.name}"')
     return Relationship(entry.name, many, target, columns, nullable, entry.comment)
 
 
@@ -173,7 +180,7 @@ def _foreign_key(table: catalog.Table | None, columns: tuple[str, ...]) -> catal
     for key in table.foreign_keys if table else ():
         if set(key.columns) == set(columns):
             return key
-    raise _Misfit(f"no foreign constraint exists on the given column(s): {', '.join(columns)}")
+    raise Misfit(f"no foreign constraint exists on the given column(s): {', '.join(columns)}")
 
 
 def _permissions(entry: metadata.Table) -> dict[str, Permissions]:
@@ -197,15 +204,11 @@ def _function(
 ) -> Function:
     found = database.functions.get(key)
     if found is None:
-        raise _Misfit(f'no such function exists: "{key[1]}"')
+        raise Misfit(f'no such function exists: "{key[1]}"')
     if found.overloaded:
-        raise _Misfit(f'function "{key[1]}" is overloaded. Overloaded functions are not supported')
+        raise Misfit(f'function "{key[1]}" is overloaded. Overloaded functions are not supported')
     if found.returns is None or found.returns not in tables:
-        raise _Misfit(f'the function "{key[1]}" does not return rows of a tracked table')
-    if any(
-        argument.type.name == table.catalog.name for argument in found.arguments for table in tables.values()
-    ):
-        raise _Misfit(f'the function "{key[1]}" takes a row of a table; that is for computed fields')
+        raise Misfit(f'the function "{key[1]}" does not return rows of a tracked table')
     configuration = entry.configuration
     is_mutation = (
         configuration.exposed_as or ("mutation" if found.volatility == "v" else "query")

@@ -45,6 +45,44 @@ class Relationship:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Argument:
+    """A function's argument; ``scalar`` names the GraphQL type of its value."""
+
+    name: str
+    type: PgType
+    scalar: str
+    has_default: bool
+    is_session: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ComputedField:
+    """A function of a row, read like a column (``target`` None) or like a relationship to rows of ``target``.
+
+    ``row_argument`` is the place of the row among all arguments; ``arguments`` are all of them.
+    """
+
+    name: str
+    function: QualifiedName
+    arguments: tuple[Argument, ...]
+    row_argument: int
+    type: PgType
+    scalar: str
+    target: QualifiedName | None
+    returns_set: bool
+    comment: str | None
+
+    @property
+    def given(self) -> tuple[Argument, ...]:
+        """The arguments that a request gives."""
+        return tuple(
+            argument
+            for place, argument in enumerate(self.arguments)
+            if place != self.row_argument and not argument.is_session
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class RootFields:
     """The names of a table's root fields (``hasura-default`` naming, or the metadata's own)."""
 
@@ -80,6 +118,7 @@ class Table:
     columns: Mapping[str, Column]
     by_sql_name: Mapping[str, Column]
     relationships: Mapping[str, Relationship]
+    computed_fields: Mapping[str, ComputedField]
     root_fields: RootFields
     permissions: Mapping[str, Permissions]
     catalog: catalog.model.Table
@@ -97,17 +136,6 @@ class Table:
     def primary_key(self) -> tuple[Column, ...]:
         key = self.catalog.primary_key
         return tuple(self.by_sql_name[name] for name in key.columns) if key else ()
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Argument:
-    """A function's argument; ``scalar`` names the GraphQL type of its value."""
-
-    name: str
-    type: PgType
-    scalar: str
-    has_default: bool
-    is_session: bool
 
 
 @dataclass(frozen=True, eq=False, slots=True)

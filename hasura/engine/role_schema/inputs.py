@@ -22,6 +22,7 @@ from hasura.engine.role_schema.meaning import (
     AggregateFunction,
     ColumnOf,
     Comparison,
+    ComputedOf,
     Count,
     Logical,
     RelationshipOf,
@@ -29,9 +30,11 @@ from hasura.engine.role_schema.meaning import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from graphql import GraphQLEnumType
 
-    from hasura.engine.resolve.model import Column, Table
+    from hasura.engine.resolve.model import Argument, Column, Table
     from hasura.engine.role_schema.types import Types
 
 _ORDER = {
@@ -65,6 +68,28 @@ def select_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
     }
 
 
+def function_arguments(
+    types: Types, name: str, function: str, given: Iterable[Argument]
+) -> dict[str, GraphQLArgument]:
+    """``args``, of a function that takes any; ``name`` is its input type's."""
+    fields = {
+        argument.name: GraphQLInputField(
+            types.input(argument.scalar, is_array=argument.type.element is not None)
+        )
+        for argument in given
+        if argument.name
+    }
+    if not fields:
+        return {}
+    args = types.once(name, lambda: GraphQLInputObjectType(name, fields))
+    optional = all(argument.has_default for argument in given)
+    return {
+        "args": GraphQLArgument(
+            args if optional else required(args), description=f'input parameters for function "{function}"'
+        )
+    }
+
+
 def select_column(types: Types, table: Table) -> GraphQLEnumType:
     """``t_select_column``."""
     columns = types.access(table).select or ()
@@ -86,6 +111,20 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
                 comparison_exp(types, column.scalar, is_array=column.is_array),
                 extensions=carries(ColumnOf(column)),
             )
+        for computed in types.access(table).computed:
+            if computed.given:  # a condition has no place for arguments
+                continue
+            target = types.target(computed.target) if computed.target else None
+            if computed.target is None:
+                is_array = computed.type.element is not None
+                result[computed.name] = GraphQLInputField(
+                    comparison_exp(types, computed.scalar, is_array=is_array),
+                    extensions=carries(ComputedOf(computed)),
+                )
+            elif target is not None:
+                result[computed.name] = GraphQLInputField(
+                    bool_exp(types, target), extensions=carries(ComputedOf(computed, target))
+                )
         for relationship in table.relationships.values():
             target = types.target(relationship.target)
             if target is not None:
@@ -156,6 +195,19 @@ def order_by(types: Types, table: Table) -> GraphQLInputObjectType:
             column.name: GraphQLInputField(order_enum(types), extensions=carries(ColumnOf(column)))
             for column in types.access(table).select or ()
         }
+        for computed in types.access(table).computed:
+            if computed.given:
+                continue
+            target = types.target(computed.target) if computed.target else None
+            if computed.target is None:
+                result[computed.name] = GraphQLInputField(
+                    order_enum(types), extensions=carries(ComputedOf(computed))
+                )
+            elif target is not None and types.access(target).aggregate:
+                result[f"{computed.name}_aggregate"] = GraphQLInputField(
+                    aggregate_order_by(types, target),
+                    extensions=carries(ComputedOf(computed, target, aggregate=True)),
+                )
         for relationship in table.relationships.values():
             target = types.target(relationship.target)
             if target is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from hasura.engine.resolve.model import Column, Function, Relationship, Table
+    from hasura.engine.resolve.model import Column, ComputedField, Function, Relationship, Table
 
 KEY = "meaning"
 
@@ -35,6 +35,15 @@ class RelationshipOf:
 
     relationship: Relationship
     target: Table
+    aggregate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedOf:
+    """A computed field: a value, or rows of ``target``, or (``aggregate``) their aggregate."""
+
+    field: ComputedField
+    target: Table | None = None
     aggregate: bool = False
 
 
@@ -115,6 +124,7 @@ class DeleteRoot:
 Meaning: TypeAlias = (
     ColumnOf
     | RelationshipOf
+    | ComputedOf
     | Logical
     | Comparison
     | AggregatePart

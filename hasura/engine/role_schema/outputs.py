@@ -19,18 +19,24 @@ from graphql import (
 )
 
 from hasura.engine.role_schema import scalars
-from hasura.engine.role_schema.inputs import aggregate_columns, select_arguments, select_column
+from hasura.engine.role_schema.inputs import (
+    aggregate_columns,
+    function_arguments,
+    select_arguments,
+    select_column,
+)
 from hasura.engine.role_schema.meaning import (
     AggregateFunction,
     AggregatePart,
     ColumnOf,
+    ComputedOf,
     Count,
     RelationshipOf,
     carries,
 )
 
 if TYPE_CHECKING:
-    from hasura.engine.resolve.model import Column, Table
+    from hasura.engine.resolve.model import Column, ComputedField, Table
     from hasura.engine.role_schema.types import Types
 
 
@@ -70,6 +76,10 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
                     description="An aggregate relationship",
                     extensions=carries(RelationshipOf(relationship, target, aggregate=True)),
                 )
+        for computed in types.access(table).computed:
+            field = _computed(types, table, computed)
+            if field is not None:
+                result[computed.name] = field
         return dict(sorted(result.items()))
 
     description = table.comment or f'columns and relationships of "{table.name}"'
@@ -84,6 +94,31 @@ def _column(types: Types, column: Column) -> GraphQLField:
     )
     return GraphQLField(
         types.output(column), args=path, description=column.comment, extensions=carries(ColumnOf(column))
+    )
+
+
+def _computed(types: Types, table: Table, computed: ComputedField) -> GraphQLField | None:
+    name = f"{computed.function[1]}_{table.name}_args"
+    arguments = function_arguments(types, name, computed.function[1], computed.given)
+    if computed.target is None:
+        if computed.scalar in scalars.JSON:
+            arguments["path"] = GraphQLArgument(GraphQLString, description="JSON select path")
+        type_ = types.input(computed.scalar, is_array=computed.type.element is not None)
+        return GraphQLField(
+            cast("GraphQLOutputType", type_),
+            args=arguments,
+            description=computed.comment or "A computed field",
+            extensions=carries(ComputedOf(computed)),
+        )
+    target = types.target(computed.target)
+    if target is None:
+        return None
+    shown = row(types, target)
+    return GraphQLField(
+        GraphQLList(GraphQLNonNull(shown)) if computed.returns_set else shown,
+        args={**arguments, **select_arguments(types, target)},
+        description=computed.comment or "A computed field",
+        extensions=carries(ComputedOf(computed, target)),
     )
 
 

@@ -34,6 +34,10 @@ NUMERIC_AGGREGATES = {
 ORDERED_AGGREGATES = ("max", "min")
 
 
+#: types that a selection may give a ``path`` into
+JSON = frozenset({"json", "jsonb"})
+
+
 def scalar(name: str) -> GraphQLScalarType:
     """The scalar type called ``name``; one object a schema, so the caller keeps it."""
     return BUILT_IN.get(name) or GraphQLScalarType(name)
@@ -46,7 +50,7 @@ def is_jsonb(column: Column) -> bool:
 
 def is_json(column: Column) -> bool:
     """Whether a selection may give a ``path``."""
-    return column.scalar in {"json", "jsonb"} and not column.is_array
+    return column.scalar in JSON and not column.is_array
 
 
 def is_numeric(column: Column) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hasura.engine.plan import nodes as n
+from hasura.engine.to_sql.calls import call, left, rows_of
 from hasura.engine.to_sql.statement import as_text
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _(node: n.Not, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
 
 @_sql.register(n.Compare)
 def _(node: n.Compare, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
-    column: sa.ColumnElement[Any] = scope.row.column(node.column)
+    column: sa.ColumnElement[Any] = left(ctx, scope.row, node.column)
     if node.as_text:
         column = as_text(column)
     value = ctx.binder.bind(node.operand)
@@ -74,18 +75,21 @@ def _(node: n.Compare, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
 def _(node: n.CompareColumns, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
     other = (scope.root if node.of_root else scope.row).column(node.other)
     operator = _OPERATORS[node.operator]
-    return scope.row.column(node.column).op(operator, is_comparison=True, return_type=sa.Boolean())(other)
+    return left(ctx, scope.row, node.column).op(operator, is_comparison=True, return_type=sa.Boolean())(other)
 
 
 @_sql.register(n.IsNull)
 def _(node: n.IsNull, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
-    column = scope.row.column(node.column)
+    column = left(ctx, scope.row, node.column)
     return column.is_not(None) if node.negated else column.is_(None)
 
 
 @_sql.register(n.Exists)
 def _(node: n.Exists, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
-    inner = ctx.alias(node.table)
+    if node.computed is None:
+        inner = ctx.alias(node.table)
+    else:
+        inner = rows_of(ctx, call(ctx, node.computed, scope.row), node.table)
     joined = (scope.row.column(ours) == inner.column(theirs) for ours, theirs in node.pairs)
     matches = sa.and_(*joined, _sql(node.condition, ctx, Scope(inner, scope.root)))
     return sa.exists(sa.select(sa.literal_column("1")).select_from(inner.source).where(matches))

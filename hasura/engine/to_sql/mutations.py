@@ -17,7 +17,17 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from hasura.engine.plan import nodes as n
 from hasura.engine.to_sql.conditions import condition
 from hasura.engine.to_sql.reads import Json, json_list, json_object, object_of, records_of
-from hasura.engine.to_sql.statement import Context, Parameters, Row, Statement, as_text, compiled, constant
+from hasura.engine.to_sql.statement import (
+    Context,
+    Parameters,
+    Row,
+    Statement,
+    as_text,
+    compiled,
+    constant,
+    qualified_name,
+    quoted,
+)
 
 if TYPE_CHECKING:
     from hasura.engine.catalog.model import QualifiedName
@@ -40,7 +50,7 @@ def mutation(source: Source, node: n.Mutation) -> MutationSql:
     """The statements of one mutation."""
     binder = Parameters()
     ctx = Context(source, binder)
-    changed = Row(_change(node, ctx).cte(_CHANGED), _CHANGED)
+    changed = _changed(ctx, node.table, _change(node, ctx).cte(_CHANGED))
     held = sa.func.coalesce(sa.func.bool_and(changed.column(_CHECK)), sa.true())
     if not _looks_around(node.answer):
         text = as_text(_answer(ctx, node.answer, changed))
@@ -52,9 +62,15 @@ def mutation(source: Source, node: n.Mutation) -> MutationSql:
     ctx = Context(source, after)
     handed = records_of(ctx, node.table)
     shown = (handed.column(name).label(name) for name in ctx.columns(node.table))
-    found = Row(sa.select(*shown).select_from(handed.source).cte(_CHANGED), _CHANGED)
+    found = _changed(ctx, node.table, sa.select(*shown).select_from(handed.source).cte(_CHANGED))
     answer = compiled(sa.select(as_text(_answer(ctx, node.answer, found))), after.operands)
     return MutationSql(change, answer)
+
+
+def _changed(ctx: Context, table: QualifiedName, cte: sa.CTE) -> Row:
+    # The CTE has a column more than the table, so its rows are not of the table's type.
+    columns = ", ".join(f"{_CHANGED}.{quoted(name)}" for name in ctx.columns(table))
+    return Row(cte, _CHANGED, f"CAST(ROW({columns}) AS {qualified_name(table)})")
 
 
 def _looks_around(answer: n.Answer) -> bool:

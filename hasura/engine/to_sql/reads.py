@@ -10,12 +10,11 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import quoted_name
-from sqlalchemy.sql.functions import Function
 
 from hasura.engine.plan import nodes as n
+from hasura.engine.to_sql.calls import call, left, rows_of
 from hasura.engine.to_sql.conditions import condition
-from hasura.engine.to_sql.statement import Row, SqlType, as_text, constant, qualified_name
+from hasura.engine.to_sql.statement import WHOLE, Row, SqlType, as_text, constant, qualified_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,6 +65,14 @@ def _(node: n.ColumnField, ctx: Context, row: Row) -> Json:
     return as_text(column) if node.as_text else column
 
 
+@field.register(n.ComputedValue)
+def _(node: n.ComputedValue, ctx: Context, row: Row) -> Json:
+    value: Json = call(ctx, node.call, row)
+    if node.json_path is not None:
+        value = value.op("#>")(ctx.binder.bind(node.json_path))
+    return as_text(value) if node.as_text else value
+
+
 @field.register(n.ListField)
 def _(node: n.ListField, ctx: Context, row: Row) -> Json:
     return list_of(ctx, node, row).scalar_subquery()
@@ -85,7 +92,7 @@ def _(node: n.AggregateField, ctx: Context, row: Row) -> Json:
         block.limit for _, block in node.blocks if isinstance(block, n.NodesBlock) and block.limit is not None
     ]
     if limits:
-        shown = [found.column(name).label(name) for name in sorted(columns)]
+        shown = [_handed_out(found, name) for name in sorted(columns)]
         place = sa.func.row_number().over().label("place__")
         found = ctx.subquery(sa.select(*shown, place).select_from(found.source))
     pairs = [(alias, _block(block, ctx, found)) for alias, block in node.blocks]
@@ -105,10 +112,8 @@ def rows(
     ctx: Context, node: n.Rows, outer: Row | None, columns: Iterable[str], *, only_one: bool = False
 ) -> Row:
     """The inner query: ``columns`` of the rows that ``node`` describes, joined to the ``outer`` row."""
-    base = _base(ctx, node.source)
-    shown = [base.column(name).label(name) for name in sorted(columns)] or [
-        sa.literal_column("1").label("one__")
-    ]
+    base = _base(ctx, node.source, outer)
+    shown = [_handed_out(base, name) for name in sorted(columns)] or [sa.literal_column("1").label("one__")]
     query = sa.select(*shown).select_from(base.source)
     if outer is not None:
         query = query.where(*(outer.column(theirs) == base.column(ours) for theirs, ours in node.pairs))
@@ -125,35 +130,25 @@ def rows(
     return ctx.subquery(query)
 
 
-def _base(ctx: Context, source: n.RowSource) -> Row:
+def _handed_out(row: Row, name: str) -> sa.ColumnElement[Any]:
+    value: sa.ColumnElement[Any] = sa.literal_column(row.whole) if name == WHOLE else row.column(name)
+    return value.label(name)
+
+
+def _base(ctx: Context, source: n.RowSource, outer: Row | None) -> Row:
     match source:
         case n.FromTable(table):
             return ctx.alias(table)
-        case n.FromFunction(function, arguments):
-            schema, name = function
-            given = [_argument(ctx, *argument) for argument in arguments]
-            table = next(f.table for f in ctx.source.functions.values() if f.key == function)
-            call: Function[Any] = Function(
-                quoted_name(name, quote=True), *given, packagenames=(quoted_name(schema, quote=True),)
-            )
-            return _called(ctx, call, table)
+        case n.FromFunction(rows_of=table) | n.Computed(rows_of=table) if table is not None:
+            return rows_of(ctx, call(ctx, source, outer), table)
+    raise TypeError(f"no rows in {source}")
 
 
 def records_of(ctx: Context, table: tuple[str, str]) -> Row:
     """Rows of ``table`` that the parameter ``records`` brings as a JSON list."""
     nothing = sa.cast(sa.null(), SqlType(qualified_name(table)))
     records = sa.cast(sa.bindparam("records", type_=sa.types.NullType()), SqlType("json"))
-    return _called(ctx, sa.func.json_populate_recordset(nothing, records), table)
-
-
-def _called(ctx: Context, call: Function[Any], table: tuple[str, str]) -> Row:
-    name = ctx.name()
-    return Row(call.table_valued(*ctx.columns(table)).alias(name), name)
-
-
-def _argument(ctx: Context, name: str, operand: n.Operand) -> sa.ColumnElement[Any]:
-    value = ctx.binder.bind(operand)
-    return sa.column(name).op("=>")(value) if name else value
+    return rows_of(ctx, sa.func.json_populate_recordset(nothing, records), table)
 
 
 def _limit(ctx: Context, node: n.Rows, *, only_one: bool) -> sa.ColumnElement[Any] | None:
@@ -179,12 +174,12 @@ def _order(ctx: Context, row: Row, item: n.OrderBy) -> sa.ColumnElement[Any]:
 def _order_target(ctx: Context, row: Row, target: n.OrderTarget) -> sa.ColumnElement[Any]:
     match target:
         case n.OwnColumn(column):
-            return row.column(column)
+            return left(ctx, row, column)
         case n.Related(table, pairs, visible, inner):
             other = ctx.alias(table)
             query = sa.select(_order_target(ctx, other, inner)).select_from(other.source)
-        case n.RelatedAggregate(table, pairs, visible, function, column):
-            other = ctx.alias(table)
+        case n.RelatedAggregate(table, pairs, visible, function, column, computed):
+            other = rows_of(ctx, call(ctx, computed, row), table) if computed else ctx.alias(table)
             value = sa.func.count() if column is None else getattr(sa.func, function)(other.column(column))
             query = sa.select(value).select_from(other.source)
     query = query.where(
@@ -205,8 +200,14 @@ def _needed(fields: n.Fields) -> Iterator[str]:
     for _, node in fields:
         if isinstance(node, n.ColumnField):
             yield node.column
+        elif isinstance(node, n.ComputedValue) or _is_computed(node):
+            yield WHOLE
         elif isinstance(node, n.ListField | n.ObjectField | n.AggregateField):
             yield from (ours for ours, _ in node.rows.pairs)
+
+
+def _is_computed(node: n.Field) -> bool:
+    return isinstance(node, n.ListField | n.ObjectField) and isinstance(node.rows.source, n.Computed)
 
 
 def _columns_of_block(block: n.AggregateBlock | n.NodesBlock | n.Typename) -> set[str]:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
 
 
+#: the column in which an inner query hands out its whole row
+WHOLE = "row__"
+
+
 class SqlType(UserDefinedType[Any]):
     """A type by the name that a cast gives it; values are text on both sides."""
 
@@ -97,9 +101,11 @@ class Row:
     hang on that. Here a table is read where ``select_from`` names it, and nowhere else.
     """
 
-    def __init__(self, source: sa.FromClause, name: str) -> None:
+    def __init__(self, source: sa.FromClause, name: str, whole: str | None = None) -> None:
         self.source = source
         self.name = name
+        #: the row as one value of its table's type, for functions of a row
+        self.whole = whole or f"{name}.*"
 
     def column(self, name: str) -> sa.ColumnElement[Any]:
         """A column of the row."""
@@ -129,9 +135,9 @@ class Context:
         return Row(self.table(key).alias(name), name)
 
     def subquery(self, query: sa.Select[Any]) -> Row:
-        """The rows of ``query``, under a name of their own."""
+        """The rows of ``query``, under a name of their own. A whole row travels in the column ``WHOLE``."""
         name = self.name()
-        return Row(query.subquery(name), name)
+        return Row(query.subquery(name), name, f"{name}.{WHOLE}")
 
     def columns(self, key: QualifiedName) -> list[str]:
         """The names of a tracked table's columns."""
