@@ -34,6 +34,11 @@ class Access:
     subscription_root_fields: frozenset[str] | None = None
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns it may select."""
+        return self.select or ()
+
+    @property
     def anything(self) -> bool:
         """Whether the role sees the table at all."""
         return self.select is not None or self.insert is not None or self.update is not None or self.delete

@@ -52,7 +52,7 @@ def build_schema(source: Source, role: str, *, backend: bool = False) -> GraphQL
             queries.update(_reads(types, table, types.access(table).query_root_fields))
             allowed = types.access(table).subscription_root_fields
             subscriptions.update(_reads(types, table, allowed))
-            if allowed is None or "select_stream" in allowed:
+            if types.access(table).columns and (allowed is None or "select_stream" in allowed):
                 subscriptions[table.root_fields.select_stream] = _stream(types, table)
         mutations.update(mutation_fields(types, table))
     for function in source.functions.values():

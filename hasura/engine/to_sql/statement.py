@@ -105,7 +105,7 @@ class Row:
         self.source = source
         self.name = name
         #: the row as one value of its table's type, for functions of a row
-        self.whole = whole or f"{name}.*"
+        self.whole = whole or name
 
     def column(self, name: str) -> sa.ColumnElement[Any]:
         """A column of the row."""
@@ -127,7 +127,8 @@ class Context:
 
     def target(self, key: QualifiedName) -> Row:
         """The table that a mutation changes, as its conditions name it."""
-        return Row(self.table(key), qualified_name(key))
+        name = qualified_name(key)
+        return Row(self.table(key), name, f"{name}.*")
 
     def alias(self, key: QualifiedName) -> Row:
         """A table under a name that nothing else in the statement has."""
