@@ -109,6 +109,9 @@ class RoleSchema:
                     roots.append((alias, len(steps)))
                     path = root.path if isinstance(root, n.Insert) else "$"
                     steps.append((mutations.mutation(self.source, root), path))
+                case n.InsertTree():
+                    roots.append((alias, len(steps)))
+                    steps.append((mutations.insert_tree(self.source, root), "$"))
                 case n.UpdateMany():
                     roots.append((alias, len(steps)))
                     changes = tuple(mutations.mutation(self.source, update) for update in root.updates)
@@ -135,6 +138,8 @@ class RoleSchema:
 def _size(prepared: Prepared) -> int:
     statements = [prepared.query] if prepared.query else []
     for step, _ in prepared.steps:
+        if isinstance(step, mutations.TreeSql):
+            return _LARGEST + 1  # every row of a tree is a statement of its own
         if isinstance(step, Statement):
             statements.append(step)
         else:

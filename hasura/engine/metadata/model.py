@@ -32,6 +32,7 @@ Name = Annotated[QualifiedName, BeforeValidator(_qualified)]
 class ManualConfiguration(_Part):
     remote_table: Name
     column_mapping: dict[str, str]
+    insertion_order: Literal["before_parent", "after_parent"] | None = None
 
 
 class ForeignKeyOnRemote(_Part):

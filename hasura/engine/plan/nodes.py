@@ -59,6 +59,14 @@ class CursorValue:
 
 
 @dataclass(frozen=True, slots=True)
+class Handed:
+    """A column's value out of the row that a nested insert belongs to."""
+
+    column: str
+    cast: str
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayOf:
     """A list whose items come from different places."""
 
@@ -66,7 +74,7 @@ class ArrayOf:
     cast: str
 
 
-Operand: TypeAlias = Slot | SessionValue | SessionDocument | CursorValue | ArrayOf
+Operand: TypeAlias = Slot | SessionValue | SessionDocument | CursorValue | Handed | ArrayOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +392,8 @@ class Insert:
     check: Condition
     #: what rows that were updated instead must fulfil
     update_check: Condition
-    answer: Answer
+    #: None: the changed rows themselves, for a tree
+    answer: Answer | None
     path: str
 
 
@@ -424,6 +433,34 @@ class Delete:
     answer: Answer
 
 
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Rows inserted with another row; ``pairs`` are (that row's column, these rows' column)."""
+
+    relationship: str
+    many: bool
+    pairs: Pairs
+    tree: InsertTree
+
+
+@dataclass(frozen=True, slots=True)
+class InsertBranch:
+    """One row, the rows that it refers to (inserted before it), and those that refer to it (after)."""
+
+    row: Insert
+    before: tuple[Nested, ...]
+    after: tuple[Nested, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InsertTree:
+    """Rows of one table with nested ones. ``answer`` is the root's; nested trees have none."""
+
+    table: QualifiedName
+    branches: tuple[InsertBranch, ...]
+    answer: Answer | None = None
+
+
 Mutation: TypeAlias = Insert | Update | Delete
 
 
@@ -437,7 +474,7 @@ class Introspection:
     node: FieldNode
 
 
-Root: TypeAlias = Field | Insert | Update | UpdateMany | Delete | Introspection
+Root: TypeAlias = Field | Insert | InsertTree | Update | UpdateMany | Delete | Introspection
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from hasura.engine.plan import nodes as n
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hasura.engine.resolve.model import Argument, ComputedField
+    from hasura.engine.resolve.model import Argument, Column, ComputedField
 
 
 def operand(value: v.Value, cast: str) -> n.Operand:
@@ -21,6 +21,14 @@ def operand(value: v.Value, cast: str) -> n.Operand:
         return n.ArrayOf(tuple(operand(item, element) for item in value.items), cast)
     assert isinstance(value, v.Scalar)  # noqa: S101 (coercion made it so)
     return n.Slot(value.origin, value.type_name, cast, value.path, cast.endswith("[]"))
+
+
+def column_value(column: Column, value: v.Value, cast: str | None = None) -> n.Operand:
+    """The operand for a column that is written; an explicit null is one."""
+    cast = cast or column.type.sql
+    if isinstance(value, v.Null):
+        return n.Slot(v.Constant(None), column.scalar, cast, value.path)
+    return operand(value, cast)
 
 
 def given_argument(argument: Argument, given: v.Object | None, path: str) -> Iterator[tuple[str, n.Operand]]:

@@ -145,16 +145,18 @@ def _relationship(
     many: bool,
 ) -> Relationship:
     using = entry.using
-    nullable = True
+    nullable, after_parent = True, many
     if using.manual_configuration is not None:
         manual = using.manual_configuration
         target = (manual.remote_table.schema_, manual.remote_table.name)
         columns = tuple(manual.column_mapping.items())
+        after_parent = many or manual.insertion_order == "after_parent"
     elif isinstance(using.foreign_key_constraint_on, ForeignKeyOnRemote):
         remote = using.foreign_key_constraint_on
         target = (remote.table.schema_, remote.table.name)
         back = _foreign_key(database.tables.get(target), remote.key)
         columns = tuple(zip(back.remote_columns, back.columns, strict=True))
+        after_parent = True
     elif using.foreign_key_constraint_on is not None:
         local = using.foreign_key_constraint_on
         names = (local,) if isinstance(local, str) else local
@@ -173,7 +175,7 @@ def _relationship(
         missing = joined - {column.name for column in ends.columns}
         if missing:
             raise Misfit(f'column "{missing.pop()}" does not exist in table "{ends.name}"')
-    return Relationship(entry.name, many, target, columns, nullable, entry.comment)
+    return Relationship(entry.name, many, target, columns, nullable, after_parent, entry.comment)
 
 
 def _foreign_key(table: catalog.Table | None, columns: tuple[str, ...]) -> catalog.ForeignKey:

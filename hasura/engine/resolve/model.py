@@ -41,6 +41,8 @@ class Relationship:
     target: QualifiedName
     columns: tuple[tuple[str, str], ...]
     nullable: bool
+    #: in a nested insert the target's rows come after this table's, which they refer to
+    after_parent: bool
     comment: str | None
 
 
