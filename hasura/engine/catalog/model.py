@@ -95,9 +95,14 @@ class Function:
     overloaded: bool
 
 
+EnumValues: TypeAlias = tuple[tuple[str, str | None], ...]
+"""The rows of an enum table: (value, comment)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """A database's tables and functions by qualified name."""
+    """A database's tables and functions by qualified name, and the rows of its enum tables."""
 
     tables: Mapping[QualifiedName, Table]
     functions: Mapping[QualifiedName, Function]
+    enums: Mapping[QualifiedName, EnumValues]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from hasura.engine.catalog.model import (
@@ -22,7 +23,11 @@ from hasura.engine.catalog.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from psycopg import AsyncConnection
+
+    from hasura.engine.catalog.model import EnumValues, QualifiedName
 
 # Schemas that are PostgreSQL's or the engine's own. Toast and temporary ones have names of their own kind.
 _IGNORED = "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'hdb_catalog', 'hdb_lib')"
@@ -92,15 +97,41 @@ SELECT n.nspname AS schema, p.proname AS name, p.provolatile::text AS volatility
 _UPDATABLE, _INSERTABLE, _DELETABLE = 1 << 2, 1 << 3, 1 << 4
 
 
-async def read_catalog(connection: AsyncConnection[Any]) -> Catalog:
+async def read_catalog(
+    connection: AsyncConnection[Any], enum_tables: Collection[QualifiedName] = ()
+) -> Catalog:
     """The catalog of the database that ``connection`` is on. Raises psycopg's errors."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         tables = [_table(**row) for row in await (await cursor.execute(_TABLES)).fetchall()]
         functions = [_function(**row) for row in await (await cursor.execute(_FUNCTIONS)).fetchall()]
+    by_name: dict[QualifiedName, Table] = {(table.schema, table.name): table for table in tables}
     return Catalog(
-        tables={(table.schema, table.name): table for table in tables},
+        tables=by_name,
         functions={(function.schema, function.name): function for function in functions},
+        enums={
+            key: await _enum_values(connection, by_name[key])
+            for key in enum_tables
+            if key in by_name and is_enum_table(by_name[key])
+        },
     )
+
+
+def is_enum_table(table: Table) -> bool:
+    """Whether a table can stand for an enum: a text as its primary key, and at most one more, its comment."""
+    texts = all(column.type.name in {"text", "varchar"} for column in table.columns)
+    key = table.primary_key
+    return texts and key is not None and len(key.columns) == 1 and len(table.columns) <= 2
+
+
+async def _enum_values(connection: AsyncConnection[Any], table: Table) -> EnumValues:
+    key = table.primary_key.columns[0] if table.primary_key else ""
+    comment = next((column.name for column in table.columns if column.name != key), None)
+    statement = sql.SQL("SELECT {}::text, {}::text FROM {} ORDER BY 1").format(
+        sql.Identifier(key),
+        sql.Identifier(comment) if comment else sql.SQL("NULL"),
+        sql.Identifier(table.schema, table.name),
+    )
+    return tuple([(row[0], row[1]) async for row in await connection.execute(statement)])
 
 
 def _table(

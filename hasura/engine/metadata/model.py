@@ -138,6 +138,7 @@ class ComputedField(_Part):
 
 class Table(_Part):
     table: Name
+    is_enum: bool = False
     configuration: TableConfiguration = TableConfiguration()
     object_relationships: tuple[Relationship, ...] = ()
     array_relationships: tuple[Relationship, ...] = ()

@@ -97,7 +97,7 @@ def _branches(
             if taken:
                 listed = ", ".join(f'"{name}"' for name in taken)
                 raise ValidationFailed(
-                    f'cannot insert object relationship "{relationship.name}" as {listed} column values '  # noqa: S608
+                    f'cannot insert object relationship "{relationship.name}" as {listed} column values '
                     "are already determined",
                     entry.path,
                 )

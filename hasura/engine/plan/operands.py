@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def operand(value: v.Value, cast: str) -> n.Operand:
     """The operand that brings ``value`` to the statement as SQL type ``cast``."""
+    if isinstance(value, v.Enum):
+        return n.Slot(v.Constant(value.value), "String", cast, "$")
     if isinstance(value, v.List):
         element = cast.removesuffix("[]")
         return n.ArrayOf(tuple(operand(item, element) for item in value.items), cast)

@@ -11,6 +11,7 @@ from hasura.engine.resolve.model import (
     Argument,
     Column,
     ComputedField,
+    Enum,
     Function,
     Permissions,
     Relationship,
@@ -81,7 +82,11 @@ def _table(
     name = entry.configuration.custom_name or default_name(key)
     if not is_graphql_name(name):
         raise Misfit(f'"{name}" is not a valid GraphQL identifier')
-    columns = [_column(column, entry.configuration) for column in found.columns]
+    if entry.is_enum:
+        _check_enum(found, database)
+    columns = [
+        _column(column, entry.configuration, _enum_of(column, found, database)) for column in found.columns
+    ]
     columns = [column for column in columns if is_graphql_name(column.name)]
     relationships: dict[str, Relationship] = {}
     for relationship, many in _relationships(entry):
@@ -114,19 +119,44 @@ def _table(
     )
 
 
-def _column(column: catalog.Column, configuration: metadata.TableConfiguration) -> Column:
+def _column(column: catalog.Column, configuration: metadata.TableConfiguration, enum: Enum | None) -> Column:
     config = configuration.column_config.get(column.name)
     custom = (config.custom_name if config else None) or configuration.custom_column_names.get(column.name)
     return Column(
         name=custom or column.name,
         sql_name=column.name,
         type=column.type,
-        scalar=scalar_name(column.type),
+        scalar=enum.name if enum else scalar_name(column.type),
         nullable=column.nullable,
         has_default=column.has_default,
         generated=column.generated,
         comment=(config.comment if config else None) or column.comment,
+        enum=enum,
     )
+
+
+def _check_enum(table: catalog.Table, database: catalog.Catalog) -> None:
+    values = database.enums.get((table.schema, table.name))
+    if values is None:
+        raise Misfit(
+            f'the table "{table.name}" cannot be used as an enum: it needs a primary key of one text column, '
+            "and at most one more text column for comments"
+        )
+    if not values:
+        raise Misfit(f'the table "{table.name}" cannot be used as an enum: it is empty')
+    bad = [value for value, _ in values if not is_graphql_name(value)]
+    if bad:
+        raise Misfit(
+            f'the table "{table.name}" cannot be used as an enum: "{bad[0]}" is not a valid GraphQL enum value name'
+        )
+
+
+def _enum_of(column: catalog.Column, table: catalog.Table, database: catalog.Catalog) -> Enum | None:
+    for key in table.foreign_keys:
+        values = database.enums.get(key.remote_table)
+        if key.columns == (column.name,) and values and all(is_graphql_name(value) for value, _ in values):
+            return Enum(f"{default_name(key.remote_table)}_enum", values)
+    return None
 
 
 def _relationships(entry: metadata.Table) -> Iterator[tuple[metadata.Relationship, bool]]:

@@ -9,8 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hasura.engine import catalog
-    from hasura.engine.catalog.model import PgType, QualifiedName
+    from hasura.engine.catalog.model import EnumValues, PgType, QualifiedName
     from hasura.engine.metadata import model as metadata
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Enum:
+    """The values of an enum table, as a GraphQL enum."""
+
+    name: str
+    values: EnumValues
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -26,6 +34,8 @@ class Column:
     has_default: bool
     generated: bool
     comment: str | None
+    #: the enum whose table it refers to; ``scalar`` is the enum's name then
+    enum: Enum | None = None
 
     @property
     def is_array(self) -> bool:

@@ -108,7 +108,7 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
         }
         for column in types.access(table).select or ():
             result[column.name] = GraphQLInputField(
-                comparison_exp(types, column.scalar, is_array=column.is_array),
+                column_comparison_exp(types, column),
                 extensions=carries(ColumnOf(column)),
             )
         for computed in types.access(table).computed:
@@ -139,6 +139,29 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
         "All fields are combined with a logical 'AND'."
     )
     return types.once(name, lambda: GraphQLInputObjectType(name, fields, description=description))
+
+
+def column_comparison_exp(types: Types, column: Column) -> GraphQLInputObjectType:
+    """The operators of a column: its scalar's, or an enum's few."""
+    if column.enum is None:
+        return comparison_exp(types, column.scalar, is_array=column.is_array)
+    own, enum = types.column_input(column), column.enum.name
+    operators: dict[str, GraphQLInputType] = dict.fromkeys(("_eq", "_neq"), own)
+    operators |= dict.fromkeys(scalars.MEMBERSHIP, GraphQLList(required(own)))
+    operators["_is_null"] = GraphQLBoolean
+    name = f"{enum}_comparison_exp"
+    return types.once(
+        name,
+        lambda: GraphQLInputObjectType(
+            name,
+            {
+                operator: GraphQLInputField(type_, extensions=carries(Comparison(operator)))
+                for operator, type_ in sorted(operators.items())
+            },
+            description=f'Boolean expression to compare columns of type "{enum}". '
+            "All fields are combined with logical 'AND'.",
+        ),
+    )
 
 
 def comparison_exp(types: Types, scalar: str, *, is_array: bool = False) -> GraphQLInputObjectType:

@@ -60,4 +60,4 @@ def is_numeric(column: Column) -> bool:
 
 def is_ordered(column: Column) -> bool:
     """Whether ``max`` and ``min`` exist."""
-    return column.scalar not in _UNORDERED_TYPES and not column.is_array
+    return column.scalar not in _UNORDERED_TYPES and column.enum is None and not column.is_array

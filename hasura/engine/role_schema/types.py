@@ -66,20 +66,27 @@ class Types:
 
     def output(self, column: Column) -> GraphQLOutputType:
         """The type of a column in a selection."""
-        type_ = cast("GraphQLScalarType", self.scalar(column.scalar))
+        type_ = self._leaf(column)
         if column.is_array:
             items = GraphQLList(GraphQLNonNull(type_))
             return items if column.nullable else GraphQLNonNull(items)
         return type_ if column.nullable else GraphQLNonNull(type_)
+
+    def column_input(self, column: Column) -> GraphQLInputType:
+        """The nullable type of a column's value in an argument."""
+        type_ = self._leaf(column)
+        return GraphQLList(GraphQLNonNull(type_)) if column.is_array else type_
 
     def input(self, scalar: str, *, is_array: bool = False) -> GraphQLInputType:
         """The nullable type of a scalar's value in an argument."""
         type_ = cast("GraphQLScalarType", self.scalar(scalar))
         return GraphQLList(GraphQLNonNull(type_)) if is_array else type_
 
-    def column_input(self, column: Column) -> GraphQLInputType:
-        """The nullable type of a column's value in an argument."""
-        return self.input(column.scalar, is_array=column.is_array)
+    def _leaf(self, column: Column) -> GraphQLScalarType | GraphQLEnumType:
+        if column.enum is None:
+            return cast("GraphQLScalarType", self.scalar(column.scalar))
+        values: dict[str, tuple[object, str | None]] = {v: (v, text) for v, text in column.enum.values}
+        return self.enum(column.enum.name, "", values)
 
     def enum(
         self, name: str, description: str, values: dict[str, tuple[object, str | None]]
