@@ -81,7 +81,12 @@ async def build_snapshot(
     catalog = await read_catalog(connection, enums)
     if not document.sources:
         return Snapshot(metadata, Source({}, {}, frozenset()), [], stringify_numeric)
-    source = resolve(document.sources[0], catalog, infer_function_permissions=infer_function_permissions)
+    source = resolve(
+        document.sources[0],
+        catalog,
+        document.inherited_roles,
+        infer_function_permissions=infer_function_permissions,
+    )
     inconsistencies = [*source.inconsistencies, *_unreadable_permissions(source)]
     return Snapshot(metadata, source, inconsistencies, stringify_numeric)
 

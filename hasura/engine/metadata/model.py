@@ -174,8 +174,14 @@ class Source(_Part):
     functions: tuple[Function, ...] = ()
 
 
+class InheritedRole(_Part):
+    role_name: str
+    role_set: tuple[str, ...]
+
+
 class Metadata(_Part):
     """``{"version": 3, "sources": […]}``; pydantic's ``ValidationError`` when the document has another form."""
 
     version: Literal[3] = 3
     sources: tuple[Source, ...] = ()
+    inherited_roles: tuple[InheritedRole, ...] = ()

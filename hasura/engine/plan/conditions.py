@@ -43,10 +43,12 @@ def _entry(source: Source, role: str, entry: v.Entry) -> n.Condition:
             return n.Or(tuple(where(source, role, item) for item in _items(entry.value)))
         case Logical("_not"):
             return n.Not(where(source, role, entry.value))
-        case ColumnOf(column):
-            return _comparisons(_Subject(column.sql_name, column.scalar, column.type.sql), entry.value)
-        case ComputedOf(field, None):
-            return _comparisons(_Subject(computed(field), field.scalar, field.type.sql), entry.value)
+        case ColumnOf(column, redaction):
+            seen = permissions.seen(source, column.sql_name, redaction)
+            return _comparisons(_Subject(seen, column.scalar, column.type.sql), entry.value)
+        case ComputedOf(field, None, _, redaction):
+            seen = permissions.seen(source, computed(field), redaction)
+            return _comparisons(_Subject(seen, field.scalar, field.type.sql), entry.value)
         case ComputedOf(field, target) if target is not None:
             visible = permissions.row_filter(source, target, role, "select")
             inner = n.both(visible, where(source, role, entry.value))

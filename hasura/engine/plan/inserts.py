@@ -158,7 +158,7 @@ def _conflict(reader: Reader, table: Table, given: v.Object | None) -> n.Conflic
     assert isinstance(constraint, v.Enum)  # noqa: S101
     columns = given.get("update_columns")
     items = columns.items if isinstance(columns, v.List) else (columns,) if columns else ()
-    chosen = tuple(item.value.sql_name for item in items if isinstance(item, v.Enum) and item.value)
+    chosen = tuple(item.value.column.sql_name for item in items if isinstance(item, v.Enum) and item.value)
     condition = where(reader.source, reader.role, given.get("where"))
     if chosen:
         condition = n.both(permissions.row_filter(reader.source, table, reader.role, "update"), condition)

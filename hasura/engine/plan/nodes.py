@@ -92,8 +92,16 @@ class Computed:
     rows_of: QualifiedName | None = None
 
 
-Left: TypeAlias = str | Computed
-"""What is compared or ordered by: a column, or a computed value."""
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """A column or computed value where ``shown_if`` holds, else null."""
+
+    value: str | Computed
+    shown_if: Condition
+
+
+Left: TypeAlias = str | Computed | Redacted
+"""What is shown, compared or ordered by: a column, or a computed value, perhaps redacted."""
 
 
 # -- conditions -----------------------------------------------------------------------------------------------
@@ -199,7 +207,7 @@ class RelatedAggregate:
     pairs: Pairs
     visible: Condition
     function: str
-    column: str | None
+    column: Left | None
     computed: Computed | None = None
 
 
@@ -245,7 +253,7 @@ class Rows:
     where: Condition = TRUE
     pairs: Pairs = ()
     order_by: tuple[OrderBy, ...] = ()
-    distinct_on: tuple[str, ...] = ()
+    distinct_on: tuple[Left, ...] = ()
     limit: Operand | None = None
     offset: Operand | None = None
     #: the role's own limit; the smaller of the two counts
@@ -254,18 +262,9 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class ColumnField:
-    """A column; ``json_path`` selects inside a json value; ``as_text`` keeps big numbers exact."""
+    """A column or computed value; ``json_path`` selects inside a json value; ``as_text`` keeps big numbers exact."""
 
-    column: str
-    json_path: Operand | None = None
-    as_text: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ComputedValue:
-    """A computed field that is a value."""
-
-    call: Computed
+    column: Left
     json_path: Operand | None = None
     as_text: bool = False
 
@@ -297,7 +296,7 @@ class ObjectField:
 class CountOf:
     """``count(*)``, or of columns, or of distinct ones."""
 
-    columns: tuple[str, ...] = ()
+    columns: tuple[Left, ...] = ()
     distinct: bool = False
 
 
@@ -306,7 +305,7 @@ class AggregateOf:
     """An aggregate function over columns: (alias, column or typename, answered as text)."""
 
     function: str
-    columns: tuple[tuple[str, str | Typename, bool], ...]
+    columns: tuple[tuple[str, Left | Typename, bool], ...]
 
 
 AggregatePart: TypeAlias = CountOf | AggregateOf | Typename
@@ -335,7 +334,7 @@ class AggregateField:
     blocks: tuple[tuple[str, AggregateBlock | NodesBlock | Typename], ...]
 
 
-Field: TypeAlias = ColumnField | ComputedValue | Typename | ListField | ObjectField | AggregateField
+Field: TypeAlias = ColumnField | Typename | ListField | ObjectField | AggregateField
 Fields: TypeAlias = tuple[tuple[str, Field], ...]
 
 

@@ -20,6 +20,7 @@ from hasura.engine.session import ADMIN
 
 if TYPE_CHECKING:
     from hasura.engine.resolve.model import Column, ComputedField, Source, Table
+    from hasura.engine.role_schema.meaning import Redaction
 
 Operation = Literal["select", "insert", "update", "delete"]
 
@@ -80,6 +81,13 @@ def presets(
             raise BadRequest(f'"{name}" does not exist in table "{table.sql_name}"')
         found.append((column, operand(raw, column.type)))
     return tuple(found)
+
+
+def seen(source: Source, value: str | n.Computed, redaction: Redaction | None) -> n.Left:
+    """``value``, or null in the rows that do not show it to the role."""
+    if redaction is None:
+        return value
+    return n.Redacted(value, condition(source, redaction.table, redaction.shown_if))
 
 
 def limit(table: Table, role: str) -> int | None:

@@ -56,7 +56,9 @@ class Reader:
             source or n.FromTable(table.key),
             where=condition,
             order_by=order,
-            distinct_on=distinct_on(arguments.get("distinct_on"), order, f"{selected.path}.args"),
+            distinct_on=distinct_on(
+                self.source, arguments.get("distinct_on"), order, f"{selected.path}.args"
+            ),
             limit=_natural(arguments.get("limit")),
             offset=_natural(arguments.get("offset")),
             role_limit=permissions.limit(table, self.role),
@@ -98,9 +100,10 @@ class Reader:
         match selected.meaning:
             case None:
                 return n.Typename(selected.parent)
-            case ColumnOf(column):
+            case ColumnOf(column, redaction):
                 path = _json_path(selected.arguments.get("path"))
-                return n.ColumnField(column.sql_name, path, as_text=self._as_text(column))
+                seen = permissions.seen(self.source, column.sql_name, redaction)
+                return n.ColumnField(seen, path, as_text=self._as_text(column))
             case RelationshipOf(relationship, target, aggregate):
                 if aggregate:
                     found = self.aggregate(target, self.rows(target, selected), selected)
@@ -110,11 +113,12 @@ class Reader:
                     return self.list(rows, selected)
                 # The role's limit is about lists; one row is one row.
                 return n.ObjectField(replace(rows, role_limit=None), self.fields(selected.selections))
-            case ComputedOf(field, target):
+            case ComputedOf(field, target, _, redaction):
                 call = computed(field, selected.argument_object("args"), selected.path)
                 if target is None:
                     path = _json_path(selected.arguments.get("path"))
-                    return n.ComputedValue(call, path, as_text=self._as_text(field))
+                    seen = permissions.seen(self.source, call, redaction)
+                    return n.ColumnField(seen, path, as_text=self._as_text(field))
                 rows = self.rows(target, selected, call)
                 if field.returns_set:
                     return self.list(rows, selected)
@@ -145,17 +149,21 @@ class Reader:
         match selected.meaning:
             case Count():
                 columns = selected.arguments.get("columns")
-                names = [item.value.sql_name for item in _enums(columns)]
+                names = [
+                    permissions.seen(self.source, item.value.column.sql_name, item.value.redaction)
+                    for item in _enums(columns)
+                ]
                 distinct = selected.arguments.get("distinct")
                 return n.CountOf(tuple(names), isinstance(distinct, v.Scalar) and distinct.value is True)
             case AggregateFunction(function):
                 keeps_type = scalars.NUMERIC_AGGREGATES.get(function, True)
-                columns_of: list[tuple[str, str | n.Typename, bool]] = []
+                columns_of: list[tuple[str, n.Left | n.Typename, bool]] = []
                 for item in selected.selections:
                     if isinstance(item.meaning, ColumnOf):
                         column = item.meaning.column
                         as_text = keeps_type and self._as_text(column)
-                        columns_of.append((item.alias, column.sql_name, as_text))
+                        seen = permissions.seen(self.source, column.sql_name, item.meaning.redaction)
+                        columns_of.append((item.alias, seen, as_text))
                     else:
                         columns_of.append((item.alias, n.Typename(item.parent), False))
                 return n.AggregateOf(function, tuple(columns_of))

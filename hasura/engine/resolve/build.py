@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hasura.engine.metadata.model import ForeignKeyOnRemote
 from hasura.engine.resolve.computed import computed_field
+from hasura.engine.resolve.inheritance import inherit
 from hasura.engine.resolve.misfit import Misfit
 from hasura.engine.resolve.model import (
     Argument,
@@ -21,14 +22,18 @@ from hasura.engine.resolve.model import (
 from hasura.engine.resolve.naming import default_name, is_graphql_name, root_fields, scalar_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hasura.engine.catalog import model as catalog
     from hasura.engine.metadata import model as metadata
 
 
 def resolve(
-    source: metadata.Source, database: catalog.Catalog, *, infer_function_permissions: bool = True
+    source: metadata.Source,
+    database: catalog.Catalog,
+    inherited_roles: Sequence[metadata.InheritedRole] = (),
+    *,
+    infer_function_permissions: bool = True,
 ) -> Source:
     """The tracked tables and functions of ``source`` in ``database``."""
     inconsistencies: list[dict[str, Any]] = []
@@ -49,6 +54,8 @@ def resolve(
             functions[key] = _function(function, key, database, tables, infer_function_permissions)
         except Misfit as misfit:
             inconsistencies.append(_inconsistency("function", _definition(key), str(misfit)))
+    tables, functions, disagreements = inherit(inherited_roles, tables, functions)
+    inconsistencies += disagreements
     roles = {role for table in tables.values() for role in table.permissions}
     roles |= {role for function in functions.values() for role in function.roles}
     return Source(tables, functions, frozenset(roles), tuple(inconsistencies))

@@ -119,6 +119,8 @@ class Permissions:
     insert: metadata.InsertPermission | None = None
     update: metadata.UpdatePermission | None = None
     delete: metadata.DeletePermission | None = None
+    #: of an inherited role: columns (and computed fields) that only some of its rows show, and when
+    redactions: Mapping[str, metadata.BoolExpJson] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

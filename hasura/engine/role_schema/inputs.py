@@ -20,7 +20,6 @@ from graphql import (
 from hasura.engine.role_schema import scalars
 from hasura.engine.role_schema.meaning import (
     AggregateFunction,
-    ColumnOf,
     Comparison,
     ComputedOf,
     Count,
@@ -109,7 +108,7 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
         for column in types.access(table).select or ():
             result[column.name] = GraphQLInputField(
                 column_comparison_exp(types, column),
-                extensions=carries(ColumnOf(column)),
+                extensions=types.column_of(table, column),
             )
         for computed in types.access(table).computed:
             if computed.given:  # a condition has no place for arguments
@@ -119,7 +118,7 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
                 is_array = computed.type.element is not None
                 result[computed.name] = GraphQLInputField(
                     comparison_exp(types, computed.scalar, is_array=is_array),
-                    extensions=carries(ComputedOf(computed)),
+                    extensions=carries(ComputedOf(computed, redaction=types.redaction(table, computed.name))),
                 )
             elif target is not None:
                 result[computed.name] = GraphQLInputField(
@@ -215,7 +214,7 @@ def order_by(types: Types, table: Table) -> GraphQLInputObjectType:
 
     def fields() -> GraphQLInputFieldMap:
         result = {
-            column.name: GraphQLInputField(order_enum(types), extensions=carries(ColumnOf(column)))
+            column.name: GraphQLInputField(order_enum(types), extensions=types.column_of(table, column))
             for column in types.access(table).select or ()
         }
         for computed in types.access(table).computed:
@@ -224,7 +223,8 @@ def order_by(types: Types, table: Table) -> GraphQLInputObjectType:
             target = types.target(computed.target) if computed.target else None
             if computed.target is None:
                 result[computed.name] = GraphQLInputField(
-                    order_enum(types), extensions=carries(ComputedOf(computed))
+                    order_enum(types),
+                    extensions=carries(ComputedOf(computed, redaction=types.redaction(table, computed.name))),
                 )
             elif target is not None and types.access(target).aggregate:
                 result[f"{computed.name}_aggregate"] = GraphQLInputField(
@@ -267,7 +267,7 @@ def aggregate_order_by(types: Types, table: Table) -> GraphQLInputObjectType:
         for function, columns in aggregate_columns(types, table).items():
             name = f"{table.name}_{function}_order_by"
             inner = {
-                column.name: GraphQLInputField(order_enum(types), extensions=carries(ColumnOf(column)))
+                column.name: GraphQLInputField(order_enum(types), extensions=types.column_of(table, column))
                 for column in columns
             }
             result[function] = GraphQLInputField(
@@ -299,7 +299,9 @@ def stream_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
     def values() -> GraphQLInputObjectType:
         name = f"{table.name}_stream_cursor_value_input"
         fields = {
-            column.name: GraphQLInputField(types.column_input(column), extensions=carries(ColumnOf(column)))
+            column.name: GraphQLInputField(
+                types.column_input(column), extensions=types.column_of(table, column)
+            )
             for column in types.access(table).select or ()
         }
         description = "Initial value of the column from where the streaming should start"

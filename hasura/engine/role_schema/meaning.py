@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from hasura.engine.metadata.model import BoolExpJson
     from hasura.engine.resolve.model import Column, ComputedField, Function, Relationship, Table
 
 KEY = "meaning"
@@ -23,10 +24,19 @@ def carries(meaning: object) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Redaction:
+    """When a row of ``table`` shows a column to an inherited role; elsewhere stands null."""
+
+    table: Table
+    shown_if: BoolExpJson
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnOf:
     """A column's value, in a selection, a ``where``, an ``order_by`` or an input."""
 
     column: Column
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class ComputedOf:
     field: ComputedField
     target: Table | None = None
     aggregate: bool = False
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ from hasura.engine.role_schema.inputs import (
 from hasura.engine.role_schema.meaning import (
     AggregateFunction,
     AggregatePart,
-    ColumnOf,
     ComputedOf,
     Count,
     RelationshipOf,
@@ -49,7 +48,7 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
     """The object type of a table's row, named as the table."""
 
     def fields() -> GraphQLFieldMap:
-        result = {column.name: _column(types, column) for column in types.access(table).select or ()}
+        result = {column.name: _column(types, table, column) for column in types.access(table).select or ()}
         for relationship in table.relationships.values():
             target = types.target(relationship.target)
             if target is None:
@@ -86,14 +85,14 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
     return types.once(table.name, lambda: GraphQLObjectType(table.name, fields, description=description))
 
 
-def _column(types: Types, column: Column) -> GraphQLField:
+def _column(types: Types, table: Table, column: Column) -> GraphQLField:
     path = (
         {"path": GraphQLArgument(GraphQLString, description="JSON select path")}
         if scalars.is_json(column)
         else None
     )
     return GraphQLField(
-        types.output(column), args=path, description=column.comment, extensions=carries(ColumnOf(column))
+        types.output(column), args=path, description=column.comment, extensions=types.column_of(table, column)
     )
 
 
@@ -108,7 +107,7 @@ def _computed(types: Types, table: Table, computed: ComputedField) -> GraphQLFie
             cast("GraphQLOutputType", type_),
             args=arguments,
             description=computed.comment or "A computed field",
-            extensions=carries(ComputedOf(computed)),
+            extensions=carries(ComputedOf(computed, redaction=types.redaction(table, computed.name))),
         )
     target = types.target(computed.target)
     if target is None:
@@ -175,7 +174,7 @@ def _function_fields(types: Types, table: Table, function: str, columns: list[Co
                 column.name: GraphQLField(
                     cast("GraphQLOutputType", types.scalar(column.scalar)) if keeps_type else GraphQLFloat,
                     description=column.comment,
-                    extensions=carries(ColumnOf(column)),
+                    extensions=types.column_of(table, column),
                 )
                 for column in columns
             },

@@ -6,7 +6,7 @@ messages, a message has a session), so their fields are thunks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from graphql import (
     GraphQLEnumType,
@@ -20,6 +20,7 @@ from graphql import (
 )
 
 from hasura.engine.role_schema.access import Access, access
+from hasura.engine.role_schema.meaning import ColumnOf, Redaction, carries
 from hasura.engine.role_schema.scalars import scalar
 
 if TYPE_CHECKING:
@@ -54,6 +55,16 @@ class Types:
         if found is None:
             found = self._access[table.key] = access(table, self.role, backend=self.backend)
         return found
+
+    def column_of(self, table: Table, column: Column) -> dict[str, Any]:
+        """The ``extensions`` of a field that reads ``column``."""
+        return carries(ColumnOf(column, self.redaction(table, column.sql_name)))
+
+    def redaction(self, table: Table, name: str) -> Redaction | None:
+        """When the role sees a column or computed field, if not in every row."""
+        permissions = table.permissions.get(self.role)
+        shown_if = permissions.redactions.get(name) if permissions else None
+        return None if shown_if is None else Redaction(table, shown_if)
 
     def target(self, key: QualifiedName) -> Table | None:
         """The table that a relationship leads to, if the role may read it."""
@@ -105,7 +116,9 @@ class Types:
         self, table: Table, suffix: str, description: str, columns: tuple[Column, ...]
     ) -> GraphQLEnumType:
         """An enum of columns, such as ``t_select_column``; Hasura's ``_PLACEHOLDER`` when there is none."""
-        values: dict[str, tuple[object, str | None]] = {c.name: (c, "column name") for c in columns}
+        values: dict[str, tuple[object, str | None]] = {
+            c.name: (ColumnOf(c, self.redaction(table, c.sql_name)), "column name") for c in columns
+        }
         if not values:
             values = {"_PLACEHOLDER": (None, "placeholder (do not use)")}
         return self.enum(f"{table.name}_{suffix}", description, values)

@@ -39,8 +39,3 @@ def rows_of(ctx: Context, function: Function[Any], table: QualifiedName) -> Row:
     """The rows of ``table`` that a call answers."""
     name = ctx.name()
     return Row(function.table_valued(*ctx.columns(table)).alias(name), name)
-
-
-def left(ctx: Context, row: Row, node: n.Left) -> sa.ColumnElement[Any]:
-    """A column of ``row``, or a computed value."""
-    return row.column(node) if isinstance(node, str) else call(ctx, node, row)

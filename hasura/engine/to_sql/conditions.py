@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hasura.engine.plan import nodes as n
-from hasura.engine.to_sql.calls import call, left, rows_of
-from hasura.engine.to_sql.statement import as_text
+from hasura.engine.to_sql.calls import call, rows_of
+from hasura.engine.to_sql.statement import WHOLE, as_text
 
 if TYPE_CHECKING:
     from hasura.engine.to_sql.statement import Context, Row
@@ -36,6 +36,40 @@ class Scope:
 def condition(ctx: Context, row: Row, node: n.Condition) -> sa.ColumnElement[bool]:
     """``node`` as a boolean expression about ``row``."""
     return _sql(node, ctx, Scope(row, row))
+
+
+def left(ctx: Context, row: Row, node: n.Left) -> sa.ColumnElement[Any]:
+    """A column of ``row``, or a computed value; null where it is redacted."""
+    match node:
+        case n.Redacted(value, shown_if):
+            return sa.case((condition(ctx, row, shown_if), left(ctx, row, value)))
+        case n.Computed():
+            return call(ctx, node, row)
+    return row.column(node)
+
+
+def columns_of(node: n.Left) -> set[str]:
+    """The columns that ``left`` needs of its row."""
+    match node:
+        case n.Redacted(value, shown_if):
+            return columns_of(value) | _columns_of_condition(shown_if)
+        case n.Computed():
+            return {WHOLE}
+    return {node}
+
+
+def _columns_of_condition(node: n.Condition) -> set[str]:
+    match node:
+        case n.And(items) | n.Or(items):
+            return set().union(*(_columns_of_condition(item) for item in items))
+        case n.Not(item):
+            return _columns_of_condition(item)
+        case n.Exists(pairs=pairs, computed=computed):
+            return {ours for ours, _ in pairs} | ({WHOLE} if computed else set())
+        case n.CompareColumns(column, _, other):
+            return columns_of(column) | {other}
+        case n.Compare(column=column) | n.IsNull(column=column):
+            return columns_of(column)
 
 
 @singledispatch

@@ -128,8 +128,11 @@ def _looks_around(answer: n.Answer) -> bool:
 
 
 def _has_relationships(fields: n.Fields) -> bool:
+    # A computed value, or a redaction, may look anywhere as well.
     return any(
-        isinstance(node, n.ListField | n.ObjectField | n.AggregateField | n.ComputedValue)
+        not isinstance(node.column, str)
+        if isinstance(node, n.ColumnField)
+        else isinstance(node, n.ListField | n.ObjectField | n.AggregateField)
         for _, node in fields
     )
 

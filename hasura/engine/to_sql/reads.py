@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from hasura.engine.plan import nodes as n
-from hasura.engine.to_sql.calls import call, left, rows_of
-from hasura.engine.to_sql.conditions import condition
+from hasura.engine.to_sql.calls import call, rows_of
+from hasura.engine.to_sql.conditions import columns_of, condition, left
 from hasura.engine.to_sql.statement import WHOLE, Row, SqlType, as_text, constant, qualified_name
 
 if TYPE_CHECKING:
@@ -59,18 +59,10 @@ def _(node: n.Typename, ctx: Context, row: Row) -> Json:
 
 @field.register(n.ColumnField)
 def _(node: n.ColumnField, ctx: Context, row: Row) -> Json:
-    column: Json = row.column(node.column)
+    column: Json = left(ctx, row, node.column)
     if node.json_path is not None:
         column = column.op("#>")(ctx.binder.bind(node.json_path))
     return as_text(column) if node.as_text else column
-
-
-@field.register(n.ComputedValue)
-def _(node: n.ComputedValue, ctx: Context, row: Row) -> Json:
-    value: Json = call(ctx, node.call, row)
-    if node.json_path is not None:
-        value = value.op("#>")(ctx.binder.bind(node.json_path))
-    return as_text(value) if node.as_text else value
 
 
 @field.register(n.ListField)
@@ -120,7 +112,7 @@ def rows(
     if node.where != n.TRUE:
         query = query.where(condition(ctx, base, node.where))
     if node.distinct_on:
-        query = query.distinct(*(base.column(name) for name in node.distinct_on))
+        query = query.distinct(*(left(ctx, base, column) for column in node.distinct_on))
     query = query.order_by(*(_order(ctx, base, item) for item in node.order_by))
     limit = _limit(ctx, node, only_one=only_one)
     if limit is not None:
@@ -180,7 +172,9 @@ def _order_target(ctx: Context, row: Row, target: n.OrderTarget) -> sa.ColumnEle
             query = sa.select(_order_target(ctx, other, inner)).select_from(other.source)
         case n.RelatedAggregate(table, pairs, visible, function, column, computed):
             other = rows_of(ctx, call(ctx, computed, row), table) if computed else ctx.alias(table)
-            value = sa.func.count() if column is None else getattr(sa.func, function)(other.column(column))
+            value = (
+                sa.func.count() if column is None else getattr(sa.func, function)(left(ctx, other, column))
+            )
             query = sa.select(value).select_from(other.source)
     query = query.where(
         *(row.column(ours) == other.column(theirs) for ours, theirs in pairs), condition(ctx, other, visible)
@@ -199,8 +193,8 @@ def needed(fields: n.Fields) -> set[str]:
 def _needed(fields: n.Fields) -> Iterator[str]:
     for _, node in fields:
         if isinstance(node, n.ColumnField):
-            yield node.column
-        elif isinstance(node, n.ComputedValue) or _is_computed(node):
+            yield from columns_of(node.column)
+        elif _is_computed(node):
             yield WHOLE
         elif isinstance(node, n.ListField | n.ObjectField | n.AggregateField):
             yield from (ours for ours, _ in node.rows.pairs)
@@ -216,9 +210,10 @@ def _columns_of_block(block: n.AggregateBlock | n.NodesBlock | n.Typename) -> se
     names: set[str] = set()
     for _, part in block.parts if isinstance(block, n.AggregateBlock) else ():
         if isinstance(part, n.CountOf):
-            names |= set(part.columns)
+            names = names.union(*(columns_of(column) for column in part.columns))
         elif isinstance(part, n.AggregateOf):
-            names |= {column for _, column, _ in part.columns if isinstance(column, str)}
+            shown = (column for _, column, _ in part.columns if not isinstance(column, n.Typename))
+            names = names.union(*(columns_of(column) for column in shown))
     return names
 
 
@@ -234,14 +229,14 @@ def _block(block: n.AggregateBlock | n.NodesBlock | n.Typename, ctx: Context, fo
             return json_list(item)
         shown = sa.func.json_agg(item).filter(found.column("place__") <= sa.literal_column(str(block.limit)))
         return sa.func.coalesce(shown, sa.literal_column("'[]'::json"))
-    return json_object([(alias, _part(part, found)) for alias, part in block.parts])
+    return json_object([(alias, _part(ctx, part, found)) for alias, part in block.parts])
 
 
-def _part(part: n.AggregatePart, found: Row) -> Json:
+def _part(ctx: Context, part: n.AggregatePart, found: Row) -> Json:
     if isinstance(part, n.Typename):
         return constant(part.name)
     if isinstance(part, n.CountOf):
-        columns = [found.column(name) for name in part.columns]
+        columns = [left(ctx, found, column) for column in part.columns]
         if not columns:
             return sa.func.count()
         counted: sa.ColumnElement[Any] = columns[0] if len(columns) == 1 else sa.tuple_(*columns)
@@ -251,6 +246,6 @@ def _part(part: n.AggregatePart, found: Row) -> Json:
         if isinstance(column, n.Typename):
             pairs.append((alias, constant(column.name)))
         else:
-            value = getattr(sa.func, part.function)(found.column(column))
+            value = getattr(sa.func, part.function)(left(ctx, found, column))
             pairs.append((alias, as_text(value) if exact else value))
     return json_object(pairs)
