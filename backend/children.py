@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
 _WIDTH = len("postgres")
 _COLOURS = {"stack": 1, "postgres": 36, "engine": 35, "backend": 32, "webapp": 34, "build": 33}  # ANSI
 
@@ -69,11 +68,13 @@ class Console:
 class Children:
     """The processes of one stack, in the order in which they were started.
 
-    `record` is a file that names them, so that the next start can end what a killed launcher left behind.
+    `record` is a file that names them, so that the next start can end what a killed launcher left behind;
+    `grace` are the seconds from SIGTERM to SIGKILL.
     """
 
     console: Console
     record: Path
+    grace: float = 5.0
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     _printing: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -111,9 +112,11 @@ class Children:
 
     async def stop_all(self) -> None:
         """The last one started first, each with what it has started itself. Leaves nothing running."""
-        for name in reversed(list(self._running)):
-            await self._stop(self._running[name])
-        await asyncio.gather(*self._printing)
+        for process in reversed(list(self._running.values())):
+            await self._stop(process)
+        if self._printing:
+            # Bounded: a process that left the session may still hold the other end of a pipe.
+            await asyncio.wait(self._printing, timeout=1)
         self.record.unlink(missing_ok=True)
 
     def kill_all(self) -> None:
@@ -125,7 +128,7 @@ class Children:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _GRACE)
+            await asyncio.wait_for(process.wait(), self.grace)
         _kill_session(process.pid)
         await process.wait()
 
@@ -150,7 +153,7 @@ class Children:
                     continue  # the number has gone to another process
                 self.console.line("stack", f"ending {entry['name']} of a stack that was killed")
                 process.terminate()
-                await asyncio.to_thread(process.wait, _GRACE)
+                await asyncio.to_thread(process.wait, self.grace)
             except psutil.NoSuchProcess:
                 pass
             except psutil.TimeoutExpired:

@@ -74,3 +74,7 @@ def doctor(
 def _failure(error: Exception) -> typer.Exit:
     typer.echo(f"chat-sessions: {error}", err=True)
     return typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

@@ -77,7 +77,7 @@ class EmbeddedPostgres:
                 **_as_account(account),
             )
             try:
-                self._wait_until_ready(server)
+                self._wait_until_ready(server, directory)
                 yield server
             finally:
                 _stop(server)
@@ -194,28 +194,29 @@ class EmbeddedPostgres:
         pairs = (("-c", f"{name}={value}") for name, value in settings.items())
         return [str(binaries / "postgres"), "-D", str(directory), *(word for pair in pairs for word in pair)]
 
-    def _wait_until_ready(self, server: "subprocess.Popen[bytes]") -> None:
+    def _wait_until_ready(self, server: "subprocess.Popen[bytes]", directory: Path) -> None:
         deadline = time.monotonic() + _READY_WITHIN
-        while True:
+        # Asked by the file, not by connecting: each attempt too early is a FATAL line in the log.
+        while not _says_ready(directory / "postmaster.pid"):
             if server.poll() is not None:
                 raise EmbeddedPostgresError(
                     f"PostgreSQL stopped while starting (exit code {server.returncode}); its log says why"
                 )
-            try:
-                psycopg.connect(self.url(SUPERUSER), connect_timeout=2).close()
-            except psycopg.OperationalError as cause:
-                if "password authentication failed" in str(cause):
-                    raise EmbeddedPostgresError(
-                        f"the stored password does not open the database in {self.data_dir}: bring back the "
-                        "secrets file it was made with, or name another place in CHAT_DATA_DIR"
-                    ) from cause
-                if time.monotonic() > deadline:
-                    raise EmbeddedPostgresError(
-                        f"PostgreSQL is not ready after {_READY_WITHIN:.0f} s"
-                    ) from cause
-                time.sleep(0.05)
-            else:
-                return
+            if time.monotonic() > deadline:
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL is not ready after {_READY_WITHIN:.0f} s; its log says why"
+                )
+            time.sleep(0.02)
+        try:
+            psycopg.connect(self.url(SUPERUSER), connect_timeout=10).close()
+        except psycopg.OperationalError as cause:
+            if "password authentication failed" not in str(cause):
+                reason = str(cause).strip().splitlines()[-1]
+                raise EmbeddedPostgresError(f"PostgreSQL does not accept connections: {reason}") from cause
+            raise EmbeddedPostgresError(
+                f"the stored password does not open the database in {self.data_dir}: bring back the "
+                "secrets file it was made with, or name another place in CHAT_DATA_DIR"
+            ) from cause
 
 
 @contextlib.contextmanager
@@ -229,6 +230,14 @@ def _exclusive(lock_file: Path, directory: Path) -> Iterator[None]:
                 "its own CHAT_DATA_DIR and ports"
             ) from cause
         yield
+
+
+def _says_ready(pid_file: Path) -> bool:
+    # The eighth line is the server's state; see src/include/utils/pidfile.h of PostgreSQL.
+    try:
+        return pid_file.read_text().splitlines()[7].strip() == "ready"
+    except (FileNotFoundError, IndexError):
+        return False
 
 
 def _stop_leftover(directory: Path) -> None:

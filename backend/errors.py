@@ -170,7 +170,6 @@ def documented(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
     return {
         problem.status: {
             "description": problem.title,
-            "model": ProblemDetails,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
         }
         for problem in every
@@ -197,6 +196,16 @@ def from_hasura(exc: hasura.HasuraError) -> Problem:
 
 def install(app: FastAPI) -> None:
     """Every exception that a route lets out becomes a problem; a defect's is made by `backend.middleware`."""
+
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        # Given as a route's `model`, FastAPI would document the errors as application/json too.
+        schema = generate()
+        schema["components"]["schemas"]["ProblemDetails"] = ProblemDetails.model_json_schema()
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 
     @app.exception_handler(Problem)
     async def problem(_: Request, exc: Problem) -> JSONResponse:

@@ -50,6 +50,9 @@ class Trace:
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = trace_id
                 headers["traceparent"] = traceparent
+                # Tokens and private messages: RFC 6749, 5.1, and good sense.
+                headers.setdefault("cache-control", "no-store")
+                headers["x-content-type-options"] = "nosniff"
             await send(message)
 
         try:

@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+import psycopg
 
 from backend import stack_environment
 from backend.children import Children, Console
@@ -49,6 +50,9 @@ def up() -> int:
     except (StackError, InstallationError, EmbeddedPostgresError, MigrationError) as error:
         console.line("stack", str(error))
         return 1
+    except psycopg.Error as error:
+        console.line("stack", f"PostgreSQL refused: {str(error).strip().splitlines()[-1]}")
+        return 1
     except OSError as error:
         console.line("stack", f"{error.filename or 'CHAT_DATA_DIR'}: {error.strerror}")
         return 1
@@ -64,6 +68,8 @@ class _Stack:
         self._started = time.monotonic()
 
     async def run(self) -> None:
+        await self._children.end_leftovers()
+        _check_ports(self._installation)
         work = asyncio.create_task(self._serve())
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -86,8 +92,6 @@ class _Stack:
 
     async def _serve(self) -> None:
         installation = self._installation
-        await self._children.end_leftovers()
-        _check_ports(installation)
         webapp = stack_environment.webapp(installation)
         building = asyncio.create_task(
             self._children.run_to_end("build", [_PYTHON, "-m", "webapp.build"], webapp, ROOT)
@@ -185,7 +189,6 @@ def _only_launcher(installation: Installation) -> Iterator[None]:
 
 
 def _check_ports(installation: Installation) -> None:
-    """PostgreSQL's is checked where it is started, after what a killed stack has left is gone."""
     ports = installation.ports
     settings = {
         "CHAT_WEB_PORT": ports.web_port,
@@ -198,15 +201,18 @@ def _check_ports(installation: Installation) -> None:
         twins = [other for other, taken in settings.items() if taken == port and other != setting]
         if twins:
             raise StackError(f"{setting} and {twins[0]} are both {port}: each needs a port of its own")
+        host = ports.host
         if setting == "CHAT_POSTGRES_PORT":
-            continue
-        family, *_, address = socket.getaddrinfo(ports.host, port, type=socket.SOCK_STREAM)[0]
+            host = installation.postgres.host
+            if (installation.postgres.data_dir / "postmaster.pid").exists():
+                continue  # perhaps held by the server of a killed stack, which its next start ends
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(address)
             except OSError as cause:
                 raise StackError(
-                    f"port {port} on {ports.host} cannot be used ({os.strerror(cause.errno or 0)}): "
+                    f"port {port} on {host} cannot be used ({os.strerror(cause.errno or 0)}): "
                     f"free it, or set {setting} to another"
                 ) from cause

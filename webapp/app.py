@@ -11,6 +11,7 @@ import structlog
 from starlette.applications import Starlette
 
 from webapp import login_cookie
+from webapp.components import connection_notice
 from webapp.failures import report_failure
 from webapp.front_door import FrontDoor
 from webapp.guard import Guard, content_security_policy
@@ -50,10 +51,12 @@ app = rx.App(
             name="viewport", content="width=device-width, initial-scale=1, interactive-widget=resizes-content"
         ),
     ],
-    toaster=rx.toast.provider(position="bottom-center", rich_colors=False, visible_toasts=3),
+    toaster=rx.toast.provider(position="top-center", rich_colors=False, visible_toasts=3),
     backend_exception_handler=report_failure,
     api_transformer=[Starlette(routes=login_cookie.ROUTES), guarded],
 )
+# Instead of Reflex's own notice, which is about addresses and sockets.
+app.app_wraps[5, "Overlay"] = lambda _stateful: connection_notice()
 app.register_lifespan_task(shared_services)
 app.add_page(chat_page, route="/chat", title=ChatHistory.page_title, on_load=ChatHistory.open_page)
 app.add_page(

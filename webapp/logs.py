@@ -26,7 +26,10 @@ def configure_logs() -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                # Without local variables: tokens and messages are among them.
+                structlog.processors.ExceptionRenderer(
+                    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+                ),
                 structlog.processors.JSONRenderer(),
             ],
         )
@@ -35,3 +38,5 @@ def configure_logs() -> None:
     # uvicorn would write each WebSocket's address, which holds the tab's token.
     for noisy in ("gql", "httpx2", "httpcore2", "websockets", "uvicorn.error"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Each word of an answer whose reader has left would be a warning, with that token too.
+    logging.getLogger("reflex.app").setLevel(logging.ERROR)

@@ -76,10 +76,8 @@ class Answer(BaseModel):
     responses={
         200: {
             "description": "the turn",
-            "content": {
-                "text/event-stream": {"schema": {"type": "string"}, "example": _STREAM_EXAMPLE},
-                "application/json": {"schema": {"$ref": "#/components/schemas/Answer"}},
-            },
+            "model": Answer,
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _STREAM_EXAMPLE}},
         },
         **documented(
             Unauthenticated,

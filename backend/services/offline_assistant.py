@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING
 
 from backend.services.offline_texts import (
-    AS_MANY_HITS,
     connect,
     counts,
     found,
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from backend.services.conversation import Conversation
+    from backend.services.hasura_client import ChatMessage
 
 #: Between two words, in seconds; a long answer is told faster.
 PAUSE = 0.015
@@ -49,7 +49,7 @@ async def _reply(conversation: Conversation) -> str:
     for pattern, skill in _SKILLS:
         if match := pattern.search(question):
             return await skill(conversation, match)
-    return no_answer()
+    return no_answer(conversation.question, await conversation.history())
 
 
 async def _counts(conversation: Conversation, _: re.Match[str]) -> str:
@@ -59,14 +59,14 @@ async def _counts(conversation: Conversation, _: re.Match[str]) -> str:
 
 async def _summary(conversation: Conversation, _: re.Match[str]) -> str:
     session, history = await asyncio.gather(conversation.session(), conversation.history())
-    return summary(session, history)
+    return summary(session, [message for message in history if not _of_this_assistant(message)])
 
 
 async def _search(conversation: Conversation, match: re.Match[str]) -> str:
     wanted = match["what"].strip().strip("\"'“”‘’«»?!.").strip()
     if not wanted:
         return "What shall I look for? For example: **search for lisbon**."
-    hits = await conversation.find(wanted, limit=AS_MANY_HITS + 1)
+    hits = [hit for hit in await conversation.find(wanted, limit=50) if not _of_this_assistant(hit)]
     return found(wanted, hits) if hits else nothing_found(wanted)
 
 
@@ -76,6 +76,13 @@ async def _connect(_: Conversation, __: re.Match[str]) -> str:
 
 async def _help(_: Conversation, __: re.Match[str]) -> str:
     return help_text()
+
+
+def _of_this_assistant(message: ChatMessage) -> bool:
+    """Its own answers, and the requests to it: noise for who wants to know what was said."""
+    if message.role == "user":
+        return any(pattern.search(" ".join(message.content.split())) for pattern, _ in _SKILLS)
+    return message.metadata.get("model") == OfflineAssistant.name
 
 
 def _pattern(text: str) -> re.Pattern[str]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backend.services.hasura_client import ChatMessage, ChatSession, SessionStatistics
 
-AS_MANY_HITS = 10
+_AS_MANY_HITS = 10
 _QUOTED = 140
 _AS_MANY_TOPICS = 6
 _AS_MANY_QUESTIONS = 5
+_AS_MANY_RELATED = 3
 
 _COMMON = frozenset(
     word
@@ -50,7 +51,13 @@ def help_text() -> str:
     )
 
 
-def no_answer() -> str:
+def no_answer(question: ChatMessage, history: list[ChatMessage]) -> str:
+    """In full the first time; then short, with what was said before about the same."""
+    if any(message.role == "assistant" for message in history):
+        return (
+            "Saved. No language model is connected, so I cannot answer this; I can **count**, **summarise** and"
+            " **search** this session, or tell you how to **connect a model**." + _related(question, history)
+        )
     return (
         "Your message is saved. I cannot answer it: I am the **built-in offline assistant**, and no language"
         " model is connected. What I can do is about this session:\n\n" + _ABILITIES + "\n" + _CONNECT
@@ -95,7 +102,7 @@ def summary(session: ChatSession, history: list[ChatMessage]) -> str:
 
 
 def found(wanted: str, hits: list[ChatMessage]) -> str:
-    shown = hits[-AS_MANY_HITS:]
+    shown = hits[-_AS_MANY_HITS:]
     more = "more than " if len(hits) > len(shown) else ""
     lines = [f"“{plain(wanted)}” is in {more}**{_many(len(shown), 'message')}** before this one:", ""]
     for hit in shown:
@@ -133,11 +140,25 @@ def _around(text: str, wanted: str) -> str:
     return f"{first}{before}{left}**{plain(match[0])}**{right}{after}{last}"
 
 
+def _related(question: ChatMessage, history: list[ChatMessage]) -> str:
+    words = _words(question)
+    near = [message for message in history if message.role == "user" and words & _words(message)]
+    if not near:
+        return ""
+    return "\n\nFrom earlier, on the same:\n\n" + "\n".join(
+        f"- {_quote(m.content)}" for m in near[-_AS_MANY_RELATED:]
+    )
+
+
 def _topics(messages: list[ChatMessage]) -> list[str]:
     words: Counter[str] = Counter()
     for message in messages:
-        words.update({w for w in re.findall(r"[^\W\d_]{3,}", message.content.lower()) if w not in _COMMON})
+        words.update(_words(message))
     return [word for word, times in words.most_common(_AS_MANY_TOPICS) if times > 1]
+
+
+def _words(message: ChatMessage) -> set[str]:
+    return {word for word in re.findall(r"[^\W\d_]{3,}", message.content.lower()) if word not in _COMMON}
 
 
 def _many(number: int, thing: str) -> str:

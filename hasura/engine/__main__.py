@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -57,7 +58,12 @@ def main() -> None:
         access_log=False,
         server_header=False,
     )
-    uvicorn.Server(config).run(sockets=[_listen(settings)])
+    listener = _listen(settings)
+    # uvicorn ends in good order and then raises the signal again for whoever was there before it: to have been
+    # stopped is no failure.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(0))
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(settings: Settings) -> socket.socket:

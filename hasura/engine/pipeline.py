@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hasura.engine import response
-from hasura.engine.document.parse import GraphQLRequest, OperationKind, select_operation
+from hasura.engine.document.parse import GraphQLRequest, OperationKind, bounded_depth, select_operation
 from hasura.engine.errors import ValidationFailed
 from hasura.engine.execute import run
 from hasura.engine.execute.operands import Inputs
@@ -28,18 +28,19 @@ async def answer(snapshot: Snapshot, pool: Pool, session: Session, request: Grap
     Raises:
         EngineError: the request is refused, or failed; nothing of it has been done.
     """
-    operation = select_operation(request)
-    if operation.kind == "subscription":
-        raise ValidationFailed("subscriptions are not supported over HTTP, use websockets instead")
-    role = snapshot.role(session)
-    values = role.values(operation, request.variables)
-    prepared = role.prepare(operation, values)
-    inputs = Inputs(session, values)
-    if operation.kind == "mutation":
-        found = await run.write(pool, prepared.steps, inputs)
-    else:
-        found = await run.read(pool, prepared.query, inputs) if prepared.query else []
-    return response.assemble(role.schema, operation, prepared.roots, found, values)
+    with bounded_depth():
+        operation = select_operation(request)
+        if operation.kind == "subscription":
+            raise ValidationFailed("subscriptions are not supported over HTTP, use websockets instead")
+        role = snapshot.role(session)
+        values = role.values(operation, request.variables)
+        prepared = role.prepare(operation, values)
+        inputs = Inputs(session, values)
+        if operation.kind == "mutation":
+            found = await run.write(pool, prepared.steps, inputs)
+        else:
+            found = await run.read(pool, prepared.query, inputs) if prepared.query else []
+        return response.assemble(role.schema, operation, prepared.roots, found, values)
 
 
 def plan_live(snapshot: Snapshot, session: Session, request: GraphQLRequest) -> LivePlan:
@@ -48,12 +49,13 @@ def plan_live(snapshot: Snapshot, session: Session, request: GraphQLRequest) -> 
     Raises:
         EngineError: the request is refused.
     """
-    operation = select_operation(request)
-    role = snapshot.role(session)
-    values = role.values(operation, request.variables)
-    prepared = role.prepare_live(operation, values)
-    inputs = Inputs(session, values)
-    cursor = {prepared.cursor[0]: inputs.text(prepared.cursor[1])} if prepared.cursor else None
+    with bounded_depth():
+        operation = select_operation(request)
+        role = snapshot.role(session)
+        values = role.values(operation, request.variables)
+        prepared = role.prepare_live(operation, values)
+        inputs = Inputs(session, values)
+        cursor = {prepared.cursor[0]: inputs.text(prepared.cursor[1])} if prepared.cursor else None
     return LivePlan(
         prepared.statement.sql, inputs.texts(prepared.statement.operands), prepared.tables, cursor
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from cachetools import LRUCache
 
@@ -17,7 +18,7 @@ from hasura.engine.to_sql import mutations, queries
 from hasura.engine.to_sql.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Mapping, Sequence
 
     from graphql import FieldNode, GraphQLSchema
 
@@ -26,17 +27,18 @@ if TYPE_CHECKING:
     from hasura.engine.execute import run
     from hasura.engine.resolve.model import Source
 
-#: statements kept for each role, and the largest one (in operands) that is worth keeping
+#: statements kept for each role, and the largest ones (in operands, in characters) that are worth keeping
 _KEPT = 1000
-_LARGEST = 256
+_MOST_OPERANDS = 256
+_LONGEST = 100_000
 
 
 @dataclass(frozen=True)
 class Prepared:
     """An operation's statements. ``roots`` says for each alias where its answer comes from: a statement's column
-    (int), the schema (a field node), or a constant (a typename)."""
+    (int), the schema (field nodes), or a constant (a typename)."""
 
-    roots: tuple[tuple[str, int | FieldNode | n.Typename], ...]
+    roots: tuple[tuple[str, int | tuple[FieldNode, ...] | n.Typename], ...]
     query: Statement | None = None
     steps: tuple[tuple[run.Step, str], ...] = ()
 
@@ -58,7 +60,7 @@ class RoleSchema:
     role: str
     schema: GraphQLSchema
     stringify_numbers: bool
-    _declared: LRUCache[Operation, dict[str, Declared]] = field(default_factory=lambda: LRUCache(_KEPT))
+    _declared: WeakKeyDictionary[Operation, dict[str, Declared]] = field(default_factory=WeakKeyDictionary)
     _prepared: LRUCache[Hashable, Prepared | PreparedLive] = field(default_factory=lambda: LRUCache(_KEPT))
 
     def values(self, operation: Operation, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,8 +73,7 @@ class RoleSchema:
         found = self._prepared.get(key)
         if not isinstance(found, Prepared):
             found = self._make(operation, values)
-            if _size(found) <= _LARGEST:
-                self._prepared[key] = found
+            self._keep(key, found, _statements(found))
         return found
 
     def prepare_live(self, operation: Operation, values: Mapping[str, Any]) -> PreparedLive:
@@ -80,8 +81,20 @@ class RoleSchema:
         key = (operation, shape(self._declarations(operation), values))
         found = self._prepared.get(key)
         if not isinstance(found, PreparedLive):
-            found = self._prepared[key] = self._make_live(operation, values)
+            found = self._make_live(operation, values)
+            self._keep(key, found, [found.statement])
         return found
+
+    def _keep(
+        self,
+        key: tuple[Operation, Hashable],
+        made: Prepared | PreparedLive,
+        statements: Sequence[Statement],
+    ) -> None:
+        operands = sum(len(statement.operands) for statement in statements)
+        characters = sum(len(statement.sql) for statement in statements)
+        if key[0].kept and operands <= _MOST_OPERANDS and characters <= _LONGEST:
+            self._prepared[key] = made
 
     def _declarations(self, operation: Operation) -> dict[str, Declared]:
         found = self._declared.get(operation)
@@ -96,13 +109,13 @@ class RoleSchema:
     def _make(self, operation: Operation, values: Mapping[str, Any]) -> Prepared:
         selections = select_fields(self.schema, operation, self._declarations(operation), values)
         plan = plan_operation(self._reader(), operation.kind, selections)
-        roots: list[tuple[str, int | FieldNode | n.Typename]] = []
+        roots: list[tuple[str, int | tuple[FieldNode, ...] | n.Typename]] = []
         reads: list[n.Field] = []
         steps: list[tuple[run.Step, str]] = []
         for alias, root in plan.roots:
             match root:
-                case n.Introspection(node):
-                    roots.append((alias, node))
+                case n.Introspection(nodes):
+                    roots.append((alias, nodes))
                 case n.Typename():
                     roots.append((alias, root))
                 case n.Insert() | n.Update() | n.Delete():
@@ -135,13 +148,13 @@ class RoleSchema:
         return PreparedLive(queries.live_query(self.source, roots), live.tables)
 
 
-def _size(prepared: Prepared) -> int:
+def _statements(prepared: Prepared) -> list[Statement]:
     statements = [prepared.query] if prepared.query else []
     for step, _ in prepared.steps:
         if isinstance(step, mutations.TreeSql):
-            return _LARGEST + 1  # every row of a tree is a statement of its own
-        if isinstance(step, Statement):
+            statements += step.statements()
+        elif isinstance(step, Statement):
             statements.append(step)
         else:
             statements += [change.change for change in (step if isinstance(step, tuple) else (step,))]
-    return sum(len(statement.operands) for statement in statements)
+    return statements

@@ -6,6 +6,7 @@ Source: https://hasura.io/docs/2.0/deployment/graphql-engine-flags/reference/
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     schema_sync_poll_interval: int = Field(default=1000, ge=1)
     #: Seconds that running requests get at shutdown.
     graceful_shutdown_timeout: float = Field(default=60, ge=0)
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warn", "error"] = "info"
 
     @model_validator(mode="after")
     def _secrets_belong_together(self) -> Settings:

@@ -28,7 +28,7 @@ from backend.main import create_app
 from backend.services.hasura_client import HasuraClient
 from backend.services.tokens import Tokens
 from backend.settings import Settings
-from tests.conftest import free_port, new_database
+from tests.conftest import free_port, make_user, new_database
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 JWT_SECRET = json.dumps({"type": "HS256", "key": secrets.token_hex(32)})
@@ -179,14 +179,21 @@ async def register(api: httpx.AsyncClient, name: str = "user") -> Person:
     return Person(UUID(body["user"]["id"]), username, body["access_token"], body["refresh_token"])
 
 
-@pytest.fixture
-async def ada(accounts_api: httpx.AsyncClient) -> Person:
-    return await register(accounts_api, "ada")
+def _person(database_url: str, tokens: Tokens, name: str) -> Person:
+    username = f"{name}-{secrets.token_hex(4)}"
+    user_id = make_user(database_url, username)
+    return Person(user_id, username, tokens.access(user_id, "user"), "")
 
 
 @pytest.fixture
-async def bob(accounts_api: httpx.AsyncClient) -> Person:
-    return await register(accounts_api, "bob")
+def ada(backend_database: str, tokens: Tokens) -> Person:
+    """Somebody with an access token, who never signs in."""
+    return _person(backend_database, tokens, "ada")
+
+
+@pytest.fixture
+def bob(backend_database: str, tokens: Tokens) -> Person:
+    return _person(backend_database, tokens, "bob")
 
 
 def assert_problem(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:

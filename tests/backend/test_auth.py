@@ -14,7 +14,12 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from backend.main import create_app
 from backend.services import refresh_tokens
-from tests.backend.conftest import PASSWORD, Person, assert_problem, register, running, settings_for
+from tests.backend.conftest import PASSWORD, Person, assert_problem, register, running, serving, settings_for
+
+
+@pytest.fixture
+async def ada(accounts_api: httpx.AsyncClient) -> Person:
+    return await register(accounts_api, "ada")
 
 
 async def test_registering_signs_in_and_login_answers_the_same_shape(accounts_api: httpx.AsyncClient) -> None:
@@ -23,6 +28,7 @@ async def test_registering_signs_in_and_login_answers_the_same_shape(accounts_ap
     assert made.status_code == 201
     signed_in = await accounts_api.post("/auth/login", json={"username": name.lower(), "password": PASSWORD})
     assert signed_in.status_code == 200
+    assert made.headers["cache-control"] == signed_in.headers["cache-control"] == "no-store"
     for body in (made.json(), signed_in.json()):
         assert set(body) == {"access_token", "refresh_token", "token_type", "expires_in", "user"}
         assert body["token_type"] == "bearer"
@@ -209,6 +215,20 @@ class TestLimits:
             for _ in range(5):
                 answer = await api.post("/auth/login", json={"username": ada.username, "password": PASSWORD})
                 assert answer.status_code == 200
+
+    async def test_behind_the_web_ui_each_browsers_address_counts_for_itself(
+        self, backend_database: str
+    ) -> None:
+        settings = settings_for(backend_database, "http://127.0.0.1:1/").model_copy(
+            update={"login_attempts_per_address": 1}
+        )
+        guess = {"username": "nobody-here", "password": PASSWORD}
+        async with serving(create_app(settings)) as api:
+            answers = [
+                await api.post("/auth/login", json=guess, headers={"X-Forwarded-For": address})
+                for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")
+            ]
+        assert [answer.status_code for answer in answers] == [401, 401, 429]
 
     async def test_one_address_trying_many_names_is_stopped(self, backend_database: str) -> None:
         settings = settings_for(backend_database, "http://127.0.0.1:1/").model_copy(

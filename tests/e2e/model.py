@@ -45,7 +45,7 @@ class Model:
 
     async def __aenter__(self) -> Self:
         self._serving = asyncio.create_task(self._server._serve())
-        while not self._server.started:
+        while not self._server.started:  # noqa: ASYNC110  (uvicorn tells nobody)
             await asyncio.sleep(0.01)
         return self
 

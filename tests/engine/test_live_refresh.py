@@ -1,5 +1,6 @@
 """Refreshes under stress: changes meanwhile, tables that stay silent, a database that goes away."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -169,3 +170,39 @@ async def test_terminated_connections_are_replaced(engine: RunningEngine, databa
             )
         add_session(database_url, ada, "meanwhile")
         assert await socket.news() == {"chat_sessions": [{"title": "meanwhile"}]}
+
+
+async def test_rows_that_fail_for_one_subscriber_fail_for_nobody_else_and_a_view_is_polled(
+    database_url: str,
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE numbers (id int PRIMARY KEY, n int)")
+        connection.execute("INSERT INTO numbers SELECT i, i FROM generate_series(1, 5) AS i")
+        connection.execute("CREATE VIEW inverses AS SELECT id, 60 / n AS inverse FROM numbers")
+        async with (
+            running_engine(
+                database_url, metadata_dir=None, live_queries_multiplexed_refetch_interval=50
+            ) as engine,
+            contextlib.AsyncExitStack() as stack,
+        ):
+            metadata = (await engine.metadata(type="export_metadata", args={})).json()
+            metadata["sources"][0]["tables"] = [{"table": {"schema": "public", "name": "inverses"}}]
+            await engine.metadata(type="replace_metadata", version=2, args={"metadata": metadata})
+            question = "subscription ($id: Int!) { inverses(where: {id: {_eq: $id}}) { inverse } }"
+            sockets = []
+            for number in range(1, 6):
+                socket = await stack.enter_async_context(engine.socket())
+                await (await socket.init()).subscribe(question, {"id": number})
+                assert await socket.news() == {"inverses": [{"inverse": 60 // number}]}
+                sockets.append(socket)
+            connection.execute("UPDATE numbers SET n = CASE id WHEN 3 THEN 0 ELSE 10 END")
+            for number, socket in enumerate(sockets, 1):
+                if number != 3:
+                    assert await socket.news() == {"inverses": [{"inverse": 6}]}
+            broken = await sockets[2].receive()
+            assert broken["type"] == "next"
+            assert broken["payload"]["data"] is None
+            assert broken["payload"]["errors"][0]["extensions"]["code"] == "data-exception"
+            await sockets[2].silence()
+            connection.execute("UPDATE numbers SET n = 3 WHERE id = 3")
+            assert await sockets[2].news() == {"inverses": [{"inverse": 20}]}

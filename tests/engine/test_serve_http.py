@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import websockets
 
 from hasura.engine.serve.bodies import LARGEST_BODY
 from hasura.engine.serve.cors import origin_pattern
@@ -21,6 +22,7 @@ from tests.engine.conftest import (
     METADATA,
     Cable,
     RunningEngine,
+    Socket,
     bearer,
     running_engine,
     user_token,
@@ -226,10 +228,15 @@ async def test_the_process_serves_logs_json_and_ends_on_sigterm(database_url: st
         )
         answer = await client.post("/v1/graphql", json={"query": USERS}, headers=ADMIN)
         assert answer.json() == {"data": {"users": []}}
-    process.send_signal(signal.SIGTERM)
+    url = f"ws://127.0.0.1:{port}/v1/graphql"
+    async with websockets.connect(url, subprotocols=["graphql-transport-ws"]) as connection:  # type: ignore[list-item]
+        socket = Socket(connection, "graphql-transport-ws")
+        await (await socket.init()).subscribe("subscription { users { username } }")
+        assert await socket.news() == {"users": []}
+        process.send_signal(signal.SIGTERM)
+        assert (await socket.closed())[0] == 1012
     out, err = await asyncio.to_thread(process.communicate, timeout=20)
-    # uvicorn ends in order, then as the signal wanted it.
-    assert (process.returncode, err) == (-signal.SIGTERM, "")
+    assert (process.returncode, err) == (0, "")
     lines = [json.loads(line) for line in out.splitlines()]
     assert any(line.get("path") == "/v1/graphql" and line["status"] == 200 for line in lines)
     assert ADMIN_SECRET not in out

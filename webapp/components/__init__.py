@@ -7,6 +7,7 @@ message_input, send_button and error_display).
 
 from webapp.components.chat_area import chat_area
 from webapp.components.chat_interface import chat_interface
+from webapp.components.notices import connection_notice
 from webapp.components.sidebar import sidebar
 
-__all__ = ["chat_area", "chat_interface", "sidebar"]
+__all__ = ["chat_area", "chat_interface", "connection_notice", "sidebar"]

@@ -77,31 +77,42 @@ def message(row: rx.Var[MessageRow], rest: rx.RestProp) -> rx.Component:
 
 def message_bubble(row: rx.Var[MessageRow]) -> rx.Component:
     return rx.el.div(
-        rx.match(
-            row.status,
-            ("streaming", growing_answer(message_id=row.message_id, saved=row.content)),
-            ("failed", failed_answer(row)),
-            rx.cond(row.role == "user", rx.el.p(row.content, class_name="plain"), markdown(row.content)),
+        rx.cond(
+            row.role == "user",
+            rx.el.p(row.content, class_name="plain"),
+            rx.cond(
+                row.status == "failed",
+                failed_answer(row),
+                rx.cond(
+                    row.live,
+                    live_answer(message_id=row.message_id, saved=row.content),
+                    rx.cond(row.status == "streaming", typing(), markdown(row.content)),
+                ),
+            ),
         ),
         class_name="message-bubble",
     )
 
 
 @rx.memo
-def growing_answer(message_id: rx.Var[str], saved: rx.Var[str]) -> rx.Component:
-    """A component of its own: only this one is drawn anew for each word."""
+def live_answer(message_id: rx.Var[str], saved: rx.Var[str]) -> rx.Component:
+    """An answer that this page has seen grow: only this component is drawn anew for each word.
+
+    It also shows the finished text, so that the words stay the same elements: a reader who has scrolled up
+    keeps the place.
+    """
     text = rx.cond(Answer.message_id == message_id, Answer.head + Answer.tail, saved)
-    return rx.cond(
-        text != "",
-        rx.el.div(markdown(text), class_name="growing"),
-        rx.el.div(
-            rx.el.span(),
-            rx.el.span(),
-            rx.el.span(),
-            class_name="typing",
-            role="status",
-            custom_attrs={"aria-label": "The assistant is writing", "data-testid": "typing"},
-        ),
+    return rx.cond(text != "", markdown(text), typing())
+
+
+def typing() -> rx.Component:
+    return rx.el.div(
+        rx.el.span(),
+        rx.el.span(),
+        rx.el.span(),
+        class_name="typing",
+        role="status",
+        custom_attrs={"aria-label": "The assistant is writing", "data-testid": "typing"},
     )
 
 

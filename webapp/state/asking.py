@@ -108,7 +108,9 @@ class Turn:
             if state.current_session.session_id != self._session_id:
                 return
             rows = change(state.messages, self._message_id, status="complete")
-            row = MessageRow(answer_id, "assistant", "", now, "streaming", reply_to=self._message_id)
+            row = MessageRow(
+                answer_id, "assistant", "", now, "streaming", reply_to=self._message_id, live=True
+            )
             for shown in rows:
                 if shown.message_id == answer_id:  # a retry: the failed answer is written anew in its place
                     row = replace(row, timestamp=shown.timestamp, row_id=shown.row_id)

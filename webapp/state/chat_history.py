@@ -19,6 +19,7 @@ from backend.services.hasura_client import HasuraError, NotFound
 from webapp.services import services
 from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
+from webapp.state.answer import Answer
 from webapp.state.asking import Lost, ask
 from webapp.state.auth import Auth, login_id_of, sign_in_address
 from webapp.state.calls import follow, with_token
@@ -194,7 +195,12 @@ class ChatHistory(rx.State):
                 self.error = explain(exc)
             await asyncio.sleep(2)
             return ChatHistory.load_session(session_id)
-        return ChatHistory.follow_messages(session_id)
+        unfinished = [m for m in page.items[-1:] if m.status == "streaming" and not m.abandoned]
+        return [
+            ChatHistory.follow_messages(session_id),
+            # Loaded in the middle of an answer: joined, it goes on word by word.
+            *[ChatHistory.retry_answer(str(message.message_id)) for message in unfinished],
+        ]
 
     @rx.event(background=True, supersedes=True)
     async def follow_messages(self, session_id: str) -> Any:
@@ -385,8 +391,11 @@ class ChatHistory(rx.State):
 
     @rx.event(background=True)
     async def retry_answer(self, answer_id: str) -> Any:
-        """Asks the question of a failed answer again."""
+        """Asks the question of a failed answer again; one that is still being written is joined instead."""
         wanted, login_id, client = uuid_or_none(answer_id), login_id_of(self), services().graphql
+        async with self:
+            if (await self.get_state(Answer)).message_id == answer_id:
+                return None  # this tab follows it already
 
         async def find(message_id: UUID | None) -> ChatMessage:
             found = message_id and await with_token(

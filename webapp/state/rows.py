@@ -40,7 +40,7 @@ class SessionRow:
 @dataclass(frozen=True)
 class MessageRow:
     """A bubble. ``row_id`` is 0 until GraphQL has shown the message; ``status`` is the stored one, or
-    ``sending`` for what is on its way and ``unsent`` for what did not arrive.
+    ``sending`` for what is on its way; ``live`` is an answer that this page has seen grow.
     """
 
     message_id: str = ""
@@ -51,6 +51,7 @@ class MessageRow:
     problem: str = ""
     reply_to: str = ""
     row_id: int = 0
+    live: bool = False
 
     @classmethod
     def of(cls, message: ChatMessage) -> MessageRow:
@@ -105,7 +106,7 @@ def merge(shown: Sequence[MessageRow], window: Sequence[MessageRow]) -> list[Mes
 def _newer(shown: MessageRow | None, arrived: MessageRow) -> MessageRow:
     if shown and shown.status == "complete" and arrived.status == "streaming":
         return replace(shown, row_id=arrived.row_id)
-    return arrived
+    return replace(arrived, live=True) if shown and shown.live else arrived
 
 
 def put(rows: Sequence[MessageRow], row: MessageRow) -> list[MessageRow]:

@@ -8,12 +8,13 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gql import Client, GraphQLRequest
+from gql import Client
 from gql.transport.exceptions import TransportError, TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from backend.services.hasura_client import operations
 from backend.services.hasura_client.errors import Unavailable, from_graphql
+from backend.services.hasura_client.operations import Operation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -45,14 +46,14 @@ class LiveQueries:
         self._connections: dict[str, _Connection] = {}
 
     async def watch(
-        self, token: str, document: GraphQLRequest, variables: dict[str, Any]
+        self, token: str, document: Operation, variables: dict[str, Any]
     ) -> AsyncGenerator[dict[str, Any], None]:
         """``data`` of the query now, and again whenever it changes; never ends by itself.
 
         An outage is waited out. Raises Unauthorized once the token is refused, and what the query itself
         did wrong.
         """
-        request = GraphQLRequest(document, variable_values=variables)
+        request = Operation(document, variables)
         failures = 0
         while True:
             try:

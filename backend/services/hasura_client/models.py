@@ -48,10 +48,12 @@ class ChatMessage(BaseModel):
     @property
     def abandoned(self) -> bool:
         """Still ``streaming``, but its writer no longer renews the lease: it died, and a retry may go on."""
-        lease = self.metadata.get("lease_until")
-        if self.status != "streaming" or not isinstance(lease, str):
+        if self.status != "streaming":
             return False
-        return datetime.fromisoformat(lease) < datetime.now(UTC)
+        try:
+            return datetime.fromisoformat(self.metadata["lease_until"]) < datetime.now(UTC)
+        except (KeyError, TypeError, ValueError):
+            return False  # somebody else's way of writing: only its writer knows
 
 
 class SessionPage(BaseModel):

@@ -8,7 +8,6 @@ from typing import Any
 import httpx2
 import stamina
 import structlog
-from gql import GraphQLRequest
 from gql.transport.exceptions import TransportError
 from gql.transport.httpx import HTTPXAsyncTransport
 from graphql import FieldNode, OperationDefinitionNode
@@ -19,6 +18,7 @@ from backend.services.hasura_client.errors import (
     from_graphql,
     from_transport,
 )
+from backend.services.hasura_client.operations import Operation
 
 ATTEMPTS = 3
 CONNECTIONS = 100
@@ -46,7 +46,7 @@ class Transport:
     async def execute(
         self,
         token: str,
-        document: GraphQLRequest,
+        document: Operation,
         variables: dict[str, Any] | None = None,
         *,
         idempotent: bool,
@@ -60,7 +60,7 @@ class Transport:
         def repeatable(exc: Exception) -> bool:
             return isinstance(exc, Unavailable) and exc.retryable and (idempotent or not exc.sent)
 
-        request = GraphQLRequest(document, variable_values=variables)
+        request = Operation(document, variables)
         async for attempt in stamina.retry_context(
             on=repeatable, attempts=ATTEMPTS, timeout=None, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
         ):
@@ -68,7 +68,7 @@ class Transport:
                 return await self._once(token, request)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _once(self, token: str, request: GraphQLRequest) -> dict[str, Any]:
+    async def _once(self, token: str, request: Operation) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}"}
         if trace_id := structlog.contextvars.get_contextvars().get("trace_id"):
             headers["x-request-id"] = str(trace_id)  # Hasura's own name for it, in its logs
@@ -84,7 +84,7 @@ class Transport:
         return result.data
 
 
-def _roots(request: GraphQLRequest) -> set[str]:
+def _roots(request: Operation) -> set[str]:
     """The names that ``data`` must have."""
     return {
         (field.alias or field.name).value

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from hasura.engine.document.variables import Declared
 
-_ABSENT = object()
-
 
 class Coercion:
     """One request's values: literals and variables become typed trees."""
@@ -39,18 +37,14 @@ class Coercion:
         self.declared = declared
         self.variables = variables
 
-    def argument(
-        self, type_: GraphQLInputType, raw: Any, path: str, *, has_default: bool = False
-    ) -> v.Value | None:
-        """The value of an argument; None where it is a variable that was not given.
+    def argument(self, type_: GraphQLInputType, raw: Any, path: str, *, has_default: bool = False) -> v.Value:
+        """The value of an argument.
 
         Raises:
             ValidationFailed, ParseFailed: the value does not fit ``type_``.
         """
         if isinstance(raw, v.VariableRef):
             raw, way = self._variable(type_, raw.name, path, has_default=has_default)
-            if raw is _ABSENT:
-                return None
             return self._coerce(type_, raw, path, way)
         return self._coerce(type_, raw, path, None)
 
@@ -71,7 +65,7 @@ class Coercion:
                 f"variable '{name}' is declared as '{declared.type}', but used where '{type_}' is expected",
                 path,
             )
-        return self.variables.get(name, _ABSENT), (name,)
+        return self.variables[name], (name,)
 
     def _coerce(
         self, type_: GraphQLInputType, raw: Any, path: str, way: tuple[str | int, ...] | None
@@ -102,17 +96,15 @@ class Coercion:
             for place, item in enumerate(items):
                 if item is None and isinstance(inner, GraphQLNonNull):
                     raise ValidationFailed(f"unexpected null value for type '{named}'", f"{path}[{place}]")
-            return self._leaf(named.name, items, path, way, wrapped=not isinstance(raw, list))
+            return self._leaf(named.name, items, path, way, many=True, wrapped=not isinstance(raw, list))
         items = raw if isinstance(raw, list) else [raw]
         coerced = []
         for place, item in enumerate(items):
             inner_way = None if way is None else (*way, place) if isinstance(raw, list) else way
             if isinstance(item, v.VariableRef):
-                value = self.argument(inner, item, f"{path}[{place}]")
+                coerced.append(self.argument(inner, item, f"{path}[{place}]"))
             else:
-                value = self._coerce(inner, item, f"{path}[{place}]", inner_way)
-            if value is not None:
-                coerced.append(value)
+                coerced.append(self._coerce(inner, item, f"{path}[{place}]", inner_way))
         return v.List(tuple(coerced), path)
 
     def _object(
@@ -127,13 +119,11 @@ class Coercion:
             if field is None:
                 raise ValidationFailed(f"field '{name}' not found in type: '{type_}'", field_path)
             if isinstance(item, v.VariableRef):
-                value = self.argument(
-                    field.type, item, field_path, has_default=field.default_value is not Undefined
-                )
+                has_default = field.default_value is not Undefined
+                value = self.argument(field.type, item, field_path, has_default=has_default)
             else:
                 value = self._coerce(field.type, item, field_path, None if way is None else (*way, name))
-            if value is not None:
-                entries.append(v.Entry(name, field.extensions.get(KEY), value, field_path))
+            entries.append(v.Entry(name, field.extensions.get(KEY), value, field_path))
         present = {entry.name for entry in entries}
         for name, field in type_.fields.items():
             if name in present:
@@ -167,13 +157,19 @@ class Coercion:
         return self._leaf(type_.name, raw, path, way)
 
     def _leaf(
-        self, type_name: str, raw: Any, path: str, way: tuple[str | int, ...] | None, *, wrapped: bool = False
+        self,
+        type_name: str,
+        raw: Any,
+        path: str,
+        way: tuple[str | int, ...] | None,
+        *,
+        many: bool = False,
+        wrapped: bool = False,
     ) -> v.Scalar:
-        if way is not None and not wrapped:
-            return v.Scalar(v.FromVariable(way), raw, type_name, path)
-        value = v.substitute(raw, self.variables)
-        if way is None:
-            encode(type_name, value, path)  # a literal is checked here, once; variables at each request
+        value = raw if way is not None and not wrapped else v.substitute(raw, self.variables)
+        # A literal is checked here, once; a variable at each request, except what shapes the plan.
+        if way is None or type_name == "Boolean":
+            encode(type_name, value, path, many=many)
         return v.Scalar(v.FromVariable(way) if way is not None else v.Constant(raw), value, type_name, path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,8 +20,8 @@ from graphql.validation import (
     KnownFragmentNamesRule,
     NoFragmentCyclesRule,
     NoUndefinedVariablesRule,
-    OverlappingFieldsCanBeMergedRule,
     UniqueDirectivesPerLocationRule,
+    UniqueFragmentNamesRule,
     UniqueOperationNamesRule,
     UniqueVariableNamesRule,
 )
@@ -28,26 +29,29 @@ from graphql.validation import (
 from hasura.engine.errors import ValidationFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from graphql import DocumentNode, GraphQLSchema
 
 #: Bounds the work that one request text can cause before any of it is looked at.
 MAX_TOKENS = 20_000
+#: Longer texts are parsed anew each time: remembering thousands of their trees would take gigabytes.
+LONGEST_KEPT = 20_000
 
 OperationKind = Literal["query", "mutation", "subscription"]
 
 # The rules that look at a document as a whole. Fields, arguments and values are checked where they are typed
-# (selection, values), because Hasura words and places those errors in its own way.
+# (selection, values), because Hasura words and places those errors in its own way. Whether fields can be merged is
+# seen there too: graphql-core's rule for it takes quadratic time.
 _RULES: list[type[ASTValidationRule]] = [
     UniqueOperationNamesRule,
+    UniqueFragmentNamesRule,
     UniqueVariableNamesRule,
     KnownFragmentNamesRule,
     NoFragmentCyclesRule,
     NoUndefinedVariablesRule,
     KnownDirectivesRule,
     UniqueDirectivesPerLocationRule,
-    OverlappingFieldsCanBeMergedRule,
 ]
 
 
@@ -67,19 +71,25 @@ class Operation:
     node: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     document: DocumentNode
+    #: whether the operation, and what is made of it, is worth remembering
+    kept: bool
 
     @property
     def kind(self) -> OperationKind:
         return self.node.operation.value
 
 
-@lru_cache(maxsize=2048)
-def _parse(query: str) -> DocumentNode:
-    return parse(query, no_location=True, max_tokens=MAX_TOKENS)
+@contextmanager
+def bounded_depth() -> Iterator[None]:
+    """Nesting that Python cannot follow is refused, wherever it shows."""
+    try:
+        yield
+    except RecursionError:
+        raise ValidationFailed("the query is nested too deeply", "$.query") from None
 
 
-@lru_cache(maxsize=4096)
-def _select(document: DocumentNode, name: str | None) -> Operation:
+def _operation(query: str, name: str | None) -> Operation:
+    document = parse(query, no_location=True, max_tokens=MAX_TOKENS)
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     fragments = {
         node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
@@ -92,29 +102,28 @@ def _select(document: DocumentNode, name: str | None) -> Operation:
         raise ValidationFailed(
             "exactly one operation has to be present in the document when operationName is not specified"
         )
-    return Operation(operations[0], fragments, document)
+    return Operation(operations[0], fragments, document, kept=len(query) <= LONGEST_KEPT)
+
+
+_kept_operation = lru_cache(maxsize=2048)(_operation)
 
 
 def select_operation(request: GraphQLRequest) -> Operation:
-    """The operation that ``request`` asks for.
+    """The operation that ``request`` asks for; the same object for the same text, if it is kept.
 
     Raises:
         ValidationFailed: the text is no GraphQL, or names no one operation.
     """
+    select = _kept_operation if len(request.query) <= LONGEST_KEPT else _operation
     try:
-        document = _parse(request.query)
+        with bounded_depth():
+            return select(request.query, request.operation_name)
     except GraphQLError as problem:
         raise ValidationFailed("not a valid graphql query", "$.query", internal=problem.message) from None
-    except RecursionError:
-        raise ValidationFailed("the query is nested too deeply", "$.query") from None
-    return _select(document, request.operation_name)
 
 
 def check_document(schema: GraphQLSchema, operation: Operation) -> None:
-    """Refuses what no schema gives sense to: fragment cycles, unknown variables, fields that cannot be merged."""
-    try:
-        found = validate(schema, operation.document, _RULES, max_errors=1)
-    except RecursionError:
-        raise ValidationFailed("the query is nested too deeply", "$.query") from None
+    """Refuses what no schema gives sense to: fragment cycles, unknown variables and directives."""
+    found = validate(schema, operation.document, _RULES, max_errors=1)
     if found:
         raise ValidationFailed(found[0].message)

@@ -17,14 +17,16 @@ from hasura.engine.errors import ParseFailed, ValidationFailed
 
 _INT_RANGES = {"Int": 31, "smallint": 15, "bigint": 63}
 _JSON = frozenset({"json", "jsonb"})
-_JSON_PATH = re.compile(r"""\$?(?:\.?[^.\[\]]+|\[\d+\]|\["[^"]*"\]|\['[^']*'\])*""")
+_NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
+# Possessive: a name that is followed by nonsense is not tried again in every other cut.
+_JSON_PATH = re.compile(r"""\$?(?:\.?[^.\[\]]++|\[\d++\]|\["[^"]*+"\]|\['[^']*+'\])*+""")
 _JSON_STEP = re.compile(r"""\["([^"]*)"\]|\['([^']*)'\]|\[(\d+)\]|([^.\[\]]+)""")
 
 
-def encode(scalar: str, value: Any, path: str) -> str | None:
-    """The text of a JSON value for PostgreSQL; lists become array literals.
+def encode(scalar: str, value: Any, path: str, *, many: bool = False) -> str | None:
+    """The text of a JSON value for PostgreSQL; with ``many``, of a list of them: an array literal.
 
-    Besides GraphQL's scalars there are ``natural number`` (limits and offsets) and ``json path`` (``$.a[0]``).
+    Besides GraphQL's scalars there are ``limit`` and ``offset`` (natural numbers) and ``json path`` (``$.a[0]``).
 
     Raises:
         ParseFailed: the value is not of the type.
@@ -32,23 +34,30 @@ def encode(scalar: str, value: Any, path: str) -> str | None:
     """
     if value is None:
         return None
-    if scalar == "natural number":
-        return _natural(value, path)
+    if many:
+        return _array(scalar, value if isinstance(value, list) else [value], path)
+    if scalar in {"limit", "offset"}:
+        return _natural(scalar, value, path)
     if scalar == "json path":
         return _json_path(value, path)
     if scalar in _JSON:
-        text = orjson.dumps(value, default=_plain).decode()
-        if "\\u0000" in text:
-            raise ParseFailed("\\u0000 cannot be converted to text", path)
-        return text
-    if isinstance(value, list):
-        return _array(scalar, value, path)
+        return _json(value, path)
     return _single(scalar, value, path)
 
 
-def _plain(value: Any) -> Any:
+def _json(value: Any, path: str) -> str:
+    try:
+        text = orjson.dumps(value, default=_exact).decode()
+    except orjson.JSONEncodeError as problem:
+        raise ParseFailed(f"not a JSON value: {problem}", path) from None
+    if _NUL_IN_JSON.search(text):
+        raise ParseFailed("\\u0000 cannot be converted to text", path)
+    return text
+
+
+def _exact(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return float(value)
+        return orjson.Fragment(str(value))
     raise TypeError(type(value).__name__)
 
 
@@ -82,7 +91,7 @@ def _integer(scalar: str, value: Any, path: str) -> str:
             f"expected a 32-bit integer for type '{scalar}', but found {kind(value)}", path
         )
     limit = 1 << _INT_RANGES[scalar]
-    if value != int(value) or not -limit <= value < limit:
+    if not -limit <= value < limit or value != int(value):  # in this order: 1e999999999 is no int to make
         raise ParseFailed(
             f"The value {_scientific(value)} lies outside the bounds or is not an integer. "
             "Maybe it is a float, or is there integer overflow?",
@@ -93,16 +102,16 @@ def _integer(scalar: str, value: Any, path: str) -> str:
 
 def _scientific(value: float | Decimal) -> str:
     """A number as Haskell's ``Scientific`` prints it, which is what Hasura's message shows."""
-    mantissa, _, exponent = f"{Decimal(value).normalize():E}".partition("E")
-    power = int(exponent or 0)
-    if 0 <= power < 7:
-        plain = f"{Decimal(value).normalize():f}"
+    number = Decimal(value)
+    if 0 <= number.adjusted() < 7:
+        plain = f"{number.normalize():f}"
         return plain if "." in plain else f"{plain}.0"
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{power}"
+    digits = "".join(map(str, number.as_tuple().digits)).rstrip("0")
+    return f"{'-' if number < 0 else ''}{digits[0]}.{digits[1:] or '0'}e{number.adjusted()}"
 
 
-def _natural(value: Any, path: str) -> str:
-    text = _integer("bigint", value, path)
+def _natural(scalar: str, value: Any, path: str) -> str:
+    text = _integer("Int" if scalar == "limit" else "bigint", value, path)
     if text.startswith("-"):
         raise ValidationFailed("unexpected negative value", path)
     return text
@@ -138,7 +147,7 @@ def _array(scalar: str, items: list[Any], path: str) -> str:
         if item is None:
             parts.append("NULL")
             continue
-        if isinstance(item, list):
+        if isinstance(item, list) and scalar not in _JSON:
             parts.append(_array(scalar, item, path))
             continue
         text = encode(scalar, item, f"{path}[{place}]") or ""

@@ -20,7 +20,7 @@ from graphql import (
 )
 
 from hasura.engine.document.coerce import Coercion
-from hasura.engine.document.values import Null, Object, Scalar, VariableRef, raw_value
+from hasura.engine.document.values import Null, Object, Scalar, raw_value
 from hasura.engine.errors import ValidationFailed
 from hasura.engine.role_schema.meaning import KEY, Meaning
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from hasura.engine.document.variables import Declared
 
 INTROSPECTION = frozenset({"__schema", "__type"})
+#: Fragments multiply what they select; no answer needs more fields than this.
+MAX_FIELDS = 2_500
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Selected:
     path: str
     #: name of the type that has the field, which is what ``__typename`` answers
     parent: str
-    node: FieldNode
+    #: the fields of the text that were merged into this one
+    nodes: tuple[FieldNode, ...]
 
     def argument_object(self, name: str) -> Object | None:
         """An argument that is an input object."""
@@ -61,18 +64,23 @@ class _Walk:
         self.schema = schema
         self.operation = operation
         self.coercion = coercion
+        self.selected = 0
 
     def selections(
         self, type_: GraphQLObjectType, sets: list[SelectionSetNode], path: str
     ) -> tuple[Selected, ...]:
         merged: dict[str, list[FieldNode]] = {}
+        spread: set[str] = set()
         for nodes in sets:
-            for node in self.fields(type_, nodes):
+            for node in self.fields(type_, nodes, spread):
                 alias = node.alias.value if node.alias else node.name.value
                 merged.setdefault(alias, []).append(node)
         return tuple(self.field(type_, alias, nodes, path) for alias, nodes in merged.items())
 
-    def fields(self, type_: GraphQLObjectType, selection_set: SelectionSetNode) -> Iterator[FieldNode]:
+    def fields(
+        self, type_: GraphQLObjectType, selection_set: SelectionSetNode, spread: set[str]
+    ) -> Iterator[FieldNode]:
+        """The fields of a set; each fragment counts once, and is then in ``spread``."""
         for node in selection_set.selections:
             if not self.included(node.directives or ()):
                 continue
@@ -80,12 +88,13 @@ class _Walk:
                 yield node
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self.operation.fragments[node.name.value]
-                if fragment.type_condition.name.value == type_.name:
-                    yield from self.fields(type_, fragment.selection_set)
+                if fragment.type_condition.name.value == type_.name and node.name.value not in spread:
+                    spread.add(node.name.value)
+                    yield from self.fields(type_, fragment.selection_set, spread)
             else:
                 condition = getattr(node, "type_condition", None)
                 if condition is None or condition.name.value == type_.name:
-                    yield from self.fields(type_, node.selection_set)  # type: ignore[attr-defined]
+                    yield from self.fields(type_, node.selection_set, spread)  # type: ignore[attr-defined]
 
     def included(self, directives: tuple[DirectiveNode, ...] | list[DirectiveNode]) -> bool:
         for directive in directives:
@@ -101,13 +110,16 @@ class _Walk:
         return True
 
     def field(self, type_: GraphQLObjectType, alias: str, nodes: list[FieldNode], path: str) -> Selected:
+        self.selected += 1
+        if self.selected > MAX_FIELDS:
+            raise ValidationFailed(f"the query selects more than {MAX_FIELDS} fields", "$.query")
         node = nodes[0]
         name = node.name.value
         field_path = f"{path}.selectionSet.{name}"
-        if name == "__typename":
-            return Selected(alias, name, None, {}, (), field_path, type_.name, node)
-        if name in INTROSPECTION and type_ is self.schema.query_type:
-            return Selected(alias, name, None, {}, (), field_path, type_.name, node)
+        for other in nodes[1:]:
+            _check_mergeable(alias, node, other, path)
+        if name == "__typename" or (name in INTROSPECTION and type_ is self.schema.query_type):
+            return Selected(alias, name, None, {}, (), field_path, type_.name, tuple(nodes))
         definition = type_.fields.get(name)
         if definition is None:
             raise ValidationFailed(f"field '{name}' not found in type: '{type_.name}'", field_path)
@@ -130,7 +142,7 @@ class _Walk:
             selections,
             field_path,
             type_.name,
-            node,
+            tuple(nodes),
         )
 
     def arguments(self, definition: GraphQLField, node: FieldNode, path: str) -> dict[str, Value]:
@@ -148,15 +160,30 @@ class _Walk:
                 value = self.coercion.argument(
                     argument.type, given[name], argument_path, has_default=has_default
                 )
-                if value is not None and not isinstance(value, Null):
+                if not isinstance(value, Null):
                     values[name] = value
-            if name not in values and is_required_argument(argument):
-                if isinstance(given.get(name), VariableRef):
-                    raise ValidationFailed(
-                        f"expecting a value for non-nullable variable: '{given[name].name}'"
-                    )
+            elif is_required_argument(argument):
                 raise ValidationFailed(f"missing required field '{name}'", f"{path}.args")
         return values
+
+
+def _check_mergeable(alias: str, first: FieldNode, other: FieldNode, path: str) -> None:
+    """One key of the answer cannot hold two things (GraphQL specification, section 5.3.2)."""
+    if first.name.value != other.name.value:
+        raise ValidationFailed(
+            f"selection of both '{first.name.value}' and '{other.name.value}' specify the same response name, "
+            f"'{alias}'",
+            f"{path}.selectionSet",
+        )
+    if _arguments_of(first) != _arguments_of(other):
+        raise ValidationFailed(
+            f"inconsistent arguments between multiple selections of field '{first.name.value}'",
+            f"{path}.selectionSet",
+        )
+
+
+def _arguments_of(node: FieldNode) -> dict[str, Any]:
+    return {argument.name.value: argument.value for argument in node.arguments or ()}
 
 
 def select_fields(

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from hasura.engine.role_schema.meaning import Meaning
 
 
+#: digits and sign of the least bigint
+_LONGEST_INTEGER = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Constant:
     """A literal of the request's text; inside json literals there may be ``VariableRef``s."""
@@ -131,7 +135,8 @@ def raw_value(node: ValueNode) -> Any:
         case NullValueNode():
             return None
         case IntValueNode():
-            return int(node.value)
+            # A number that fits no integer type may still be a numeric, or part of a json value.
+            return int(node.value) if len(node.value) < _LONGEST_INTEGER else Decimal(node.value)
         case FloatValueNode():
             return Decimal(node.value)
         case StringValueNode() | BooleanValueNode():

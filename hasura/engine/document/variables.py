@@ -56,7 +56,8 @@ def _bare(node: Any) -> str:
 
 
 def given_values(declared: Mapping[str, Declared], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The values to use: given ones, else defaults; a variable without either is absent.
+    """The values to use: given ones, else defaults, else null, as Hasura has it: a condition whose variable was
+    forgotten is refused, where GraphQL's own rule (the condition is not there) would match every row.
 
     Raises:
         ValidationFailed: a value that nobody declared, or none for a variable that needs one.
@@ -73,7 +74,7 @@ def given_values(declared: Mapping[str, Declared], variables: Mapping[str, Any])
         elif isinstance(variable.type, GraphQLNonNull):
             raise ValidationFailed(f"expecting a value for non-nullable variable: '{name}'")
         else:
-            continue
+            values[name] = None
         if values[name] is None and isinstance(variable.type, GraphQLNonNull):
             raise ValidationFailed(f'null value found for non-nullable type: "{variable.type}"')
     return values
@@ -81,9 +82,7 @@ def given_values(declared: Mapping[str, Declared], variables: Mapping[str, Any])
 
 def shape(declared: Mapping[str, Declared], values: Mapping[str, Any]) -> Hashable:
     """Everything about the values that can change the statement: two requests of one shape share a plan."""
-    return tuple(
-        (name, _shape(variable.type, values[name])) for name, variable in declared.items() if name in values
-    )
+    return tuple((name, _shape(variable.type, values[name])) for name, variable in declared.items())
 
 
 def _shape(type_: GraphQLInputType, value: Any) -> Hashable:

@@ -33,6 +33,8 @@ _VIOLATIONS = {
 }
 #: of SQLSTATE class 22, those that Hasura calls a bad request
 _BAD_REQUESTS = (pg.InvalidRegularExpression, pg.InvalidEscapeSequence, pg.InvalidEscapeCharacter)
+#: SQLSTATE class 54: a statement that is too long, too deep or too wide
+_LIMIT_EXCEEDED = "54"
 _GONE = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -49,6 +51,8 @@ def translated(path: str = "$") -> Iterator[None]:
         yield
     except (psycopg.Error, PoolTimeout) as problem:
         raise translate(problem, path) from problem
+    except UnicodeEncodeError:
+        raise DataException("a text is not valid Unicode", path) from None
 
 
 def translate(problem: Exception, path: str = "$") -> EngineError:
@@ -72,6 +76,8 @@ def translate(problem: Exception, path: str = "$") -> EngineError:
         return BadRequest(message, path)
     if isinstance(problem, pg.SerializationFailure | pg.DeadlockDetected):
         return EngineError("the transaction conflicts with another one; try again", path)
+    if isinstance(problem, psycopg.Error) and (problem.sqlstate or "").startswith(_LIMIT_EXCEEDED):
+        return BadRequest("the request is too large for one statement", path)
     if isinstance(problem, _GONE):
         return DatabaseUnavailable("the database cannot be reached", path)
     return EngineError("database query error", path)

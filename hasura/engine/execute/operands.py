@@ -9,7 +9,7 @@ import orjson
 
 from hasura.engine.document.scalars import encode
 from hasura.engine.document.values import Constant, substitute
-from hasura.engine.errors import NotFound
+from hasura.engine.errors import NotFound, ValidationFailed
 from hasura.engine.plan import nodes as n
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ class Inputs:
             for step in slot.origin.way:
                 value = value[step]
             value = substitute(value, {})
-        if slot.is_list and value is not None and not isinstance(value, list) and slot.scalar != "json path":
-            value = [value]
-        return encode(slot.scalar, value, slot.path)
+            if slot.is_list and isinstance(value, list) and None in value:
+                raise ValidationFailed(f"unexpected null value for type '{slot.scalar}'", slot.path)
+        return encode(slot.scalar, value, slot.path, many=slot.is_list)
 
     def texts(self, operands: tuple[n.Operand, ...]) -> list[str | None]:
         """The texts of ``operands``, in order."""

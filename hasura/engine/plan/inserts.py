@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hasura.engine.document import values as v
-from hasura.engine.errors import ValidationFailed
+from hasura.engine.errors import BadRequest, ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan import permissions
 from hasura.engine.plan.answers import answer
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Given = dict[str, n.Operand]
 
+#: PostgreSQL's bound for the parameters of a statement, with room for those of the permissions
+_MOST_VALUES = 65_000
+
 
 def insert(reader: Reader, root: InsertRoot, selected: Selected) -> n.Insert | n.InsertTree:
     """``insert_t`` or ``insert_t_one``."""
@@ -34,6 +37,8 @@ def insert(reader: Reader, root: InsertRoot, selected: Selected) -> n.Insert | n
     conflict = _conflict(reader, root.table, selected.argument_object("on_conflict"))
     path = f"{selected.path}.args.{'object' if root.one else 'objects'}"
     shown = answer(reader, selected, one=root.one)
+    if sum(len(item.entries) for item in objects) > _MOST_VALUES:
+        raise BadRequest(f"one insert takes at most {_MOST_VALUES} values", path)
     if any(_nested(item) for item in objects):
         return n.InsertTree(
             root.table.key,

@@ -90,12 +90,6 @@ def _update(
             assignments[column.sql_name] = n.Assignment(column.sql_name, operator, value)
     for column, preset in permissions.presets(table, reader.role, "update"):
         assignments[column.sql_name] = n.Assignment(column.sql_name, "_set", preset)
-    if not assignments:
-        raise ValidationFailed(
-            "At least any one of _set, _inc, _append, _prepend, _delete_key, _delete_elem or _delete_at_path "
-            "operators is expected",
-            path,
-        )
     return n.Update(
         table=table.key,
         assignments=tuple(assignments.values()),

@@ -407,7 +407,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Rows that fulfil ``where`` and the role's filter, changed."""
+    """Rows that fulfil ``where`` and the role's filter, changed; without assignments, no rows."""
 
     table: QualifiedName
     assignments: tuple[Assignment, ...]
@@ -470,7 +470,7 @@ Mutation: TypeAlias = Insert | Update | Delete
 class Introspection:
     """``__schema`` or ``__type``: answered from the schema, not from the database."""
 
-    node: FieldNode
+    nodes: tuple[FieldNode, ...]
 
 
 Root: TypeAlias = Field | Insert | InsertTree | Update | UpdateMany | Delete | Introspection

@@ -76,7 +76,7 @@ def plan_stream(reader: Reader, selections: tuple[Selected, ...]) -> n.StreamPla
         wanted.source,
         where=n.both(wanted.where, after),
         order_by=(n.OrderBy(n.OwnColumn(column.sql_name), direction, "last"),),
-        limit=n.Slot(batch.origin, "natural number", "bigint", batch.path),
+        limit=n.Slot(batch.origin, "limit", "bigint", batch.path),
         role_limit=wanted.role_limit,
     )
     return n.StreamPlan(
@@ -117,7 +117,7 @@ def _root(reader: Reader, selected: Selected) -> n.Root:
         case DeleteRoot() as root:
             return delete(reader, root, selected)
     if selected.name in INTROSPECTION:
-        return n.Introspection(selected.node)
+        return n.Introspection(selected.nodes)
     if selected.name == "__typename":
         return n.Typename(selected.parent)
     raise NotSupported(f"'{selected.name}' cannot be answered", selected.path)

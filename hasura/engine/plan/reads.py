@@ -52,6 +52,9 @@ class Reader:
         )
         self.tables.add(table.key)
         self.tables.update(tables_in(condition), *(_tables_of_order(item.target) for item in order))
+        if isinstance(source, n.FromFunction):
+            # What a function reads is not known here: a name that no table has, so nobody relies on being told.
+            self.tables.add(("function", ".".join(source.function)))
         return n.Rows(
             source or n.FromTable(table.key),
             where=condition,
@@ -59,8 +62,8 @@ class Reader:
             distinct_on=distinct_on(
                 self.source, arguments.get("distinct_on"), order, f"{selected.path}.args"
             ),
-            limit=_natural(arguments.get("limit")),
-            offset=_natural(arguments.get("offset")),
+            limit=_natural("limit", arguments.get("limit")),
+            offset=_natural("offset", arguments.get("offset")),
             role_limit=permissions.limit(table, self.role),
         )
 
@@ -175,10 +178,10 @@ def _enums(value: v.Value | None) -> list[Any]:
     return [item for item in items if isinstance(item, v.Enum)]
 
 
-def _natural(value: v.Value | None) -> n.Operand | None:
+def _natural(scalar: str, value: v.Value | None) -> n.Operand | None:
     if not isinstance(value, v.Scalar):
         return None
-    return n.Slot(value.origin, "natural number", "bigint", value.path)
+    return n.Slot(value.origin, scalar, "bigint", value.path)
 
 
 def _json_path(value: v.Value | None) -> n.Operand | None:

@@ -15,6 +15,7 @@ from graphql import (
     GraphQLString,
 )
 
+from hasura.engine.resolve.naming import is_graphql_name
 from hasura.engine.role_schema import scalars
 from hasura.engine.role_schema.inputs import bool_exp, required
 from hasura.engine.role_schema.meaning import (
@@ -30,6 +31,7 @@ from hasura.engine.role_schema.outputs import mutation_response, row
 if TYPE_CHECKING:
     from graphql import GraphQLFieldMap
 
+    from hasura.engine.catalog.model import UniqueKey
     from hasura.engine.resolve.model import Column, Table
     from hasura.engine.role_schema.types import Types
 
@@ -72,7 +74,7 @@ def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
         return {}
     row_input = _insert_input(types, table)
     conflict = {}
-    if table.catalog.unique_keys:
+    if _choosable_keys(table):
         conflict["on_conflict"] = GraphQLArgument(_on_conflict(types, table), description="upsert condition")
     many = GraphQLArgument(required(GraphQLList(required(row_input))), description="the rows to be inserted")
     fields = {
@@ -125,7 +127,7 @@ def _nested_input(types: Types, target: Table, *, many: bool) -> GraphQLInputObj
     def fields() -> dict[str, GraphQLInputField]:
         row_input = required(_insert_input(types, target))
         result = {"data": GraphQLInputField(required(GraphQLList(row_input)) if many else row_input)}
-        if target.catalog.unique_keys:
+        if _choosable_keys(target):
             result["on_conflict"] = GraphQLInputField(
                 _on_conflict(types, target), description="upsert condition"
             )
@@ -136,13 +138,18 @@ def _nested_input(types: Types, target: Table, *, many: bool) -> GraphQLInputObj
     return types.once(name, lambda: GraphQLInputObjectType(name, fields, description=description))
 
 
+def _choosable_keys(table: Table) -> list[UniqueKey]:
+    # A constraint is named by an enum value, so one whose name GraphQL cannot say cannot be chosen.
+    return [key for key in table.catalog.unique_keys if is_graphql_name(key.name)]
+
+
 def _on_conflict(types: Types, table: Table) -> GraphQLInputObjectType:
     constraint = types.enum(
         f"{table.name}_constraint",
         f'unique or primary key constraints on table "{table.name}"',
         {
             key.name: (key, f"unique or primary key constraint on columns {', '.join(key.columns)}")
-            for key in table.catalog.unique_keys
+            for key in _choosable_keys(table)
         },
     )
     update_column = types.columns_enum(

@@ -97,6 +97,10 @@ def _(node: n.Compare, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
     column: sa.ColumnElement[Any] = left(ctx, scope.row, node.column)
     if node.as_text:
         column = as_text(column)
+    if isinstance(node.operand, n.ArrayOf) and node.operator in {"_in", "_nin"}:
+        # Not ANY: of an array of arrays it compares the innermost elements.
+        items = [ctx.binder.bind(item) for item in node.operand.items]
+        return column.in_(items) if node.operator == "_in" else column.not_in(items)
     value = ctx.binder.bind(node.operand)
     if node.operator == "_in":
         return column == sa.any_(value)

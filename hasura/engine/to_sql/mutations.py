@@ -31,6 +31,8 @@ from hasura.engine.to_sql.statement import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hasura.engine.catalog.model import QualifiedName
     from hasura.engine.resolve.model import Source
 
@@ -73,6 +75,15 @@ class TreeSql:
     branches: tuple[BranchSql, ...]
     answer: Statement | None
 
+    def statements(self) -> Iterator[Statement]:
+        """Every statement of the tree: its rows', its nested rows', its answer's."""
+        for branch in self.branches:
+            yield branch.change
+            for nested in (*branch.before, *branch.after):
+                yield from nested.tree.statements()
+        if self.answer is not None:
+            yield self.answer
+
 
 def insert_tree(source: Source, node: n.InsertTree) -> TreeSql:
     """The statements of a nested insert, one for each row: a row's keys are known when it is there."""
@@ -99,7 +110,9 @@ def mutation(source: Source, node: n.Mutation) -> MutationSql:
         text = as_text(_answer(ctx, node.answer, changed, affected))
         statement = sa.select(text, sa.select(held).select_from(changed.source).scalar_subquery())
         return MutationSql(compiled(statement, binder.operands), None)
-    records = sa.func.coalesce(sa.func.json_agg(sa.literal_column(_CHANGED)), sa.literal_column("'[]'::json"))
+    records = sa.func.coalesce(
+        sa.func.json_agg(sa.literal_column(f"{_CHANGED}.*")), sa.literal_column("'[]'::json")
+    )
     change = compiled(sa.select(as_text(records), held).select_from(changed.source), binder.operands)
     return MutationSql(change, _after(source, node.table, node.answer) if node.answer else None)
 
@@ -176,11 +189,15 @@ def _returned(ctx: Context, key: QualifiedName, check: sa.ColumnElement[bool]) -
     ]
 
 
+def _no_rows(ctx: Context, key: QualifiedName) -> Change:
+    return sa.select(*_returned(ctx, key, sa.true())).select_from(ctx.table(key)).where(sa.false())
+
+
 @_change.register(n.Insert)
 def _(node: n.Insert, ctx: Context) -> Change:
     table, target = ctx.table(node.table), ctx.target(node.table)
     if not node.rows:
-        return sa.select(*_returned(ctx, node.table, sa.true())).select_from(table).where(sa.false())
+        return _no_rows(ctx, node.table)
     default: sa.ColumnElement[Any] = sa.literal_column("DEFAULT")
     columns = node.columns or ctx.columns(node.table)[:1]
     statement = pg_insert(table).values(
@@ -215,6 +232,8 @@ def _(node: n.Insert, ctx: Context) -> Change:
 
 @_change.register(n.Update)
 def _(node: n.Update, ctx: Context) -> Change:
+    if not node.assignments:
+        return _no_rows(ctx, node.table)
     table, target = ctx.table(node.table), ctx.target(node.table)
     statement = sa.update(table).values({a.column: _assigned(a, ctx, target) for a in node.assignments})
     statement = statement.where(condition(ctx, target, node.where))

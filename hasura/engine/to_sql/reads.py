@@ -10,6 +10,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import array
 
 from hasura.engine.plan import nodes as n
 from hasura.engine.to_sql.calls import call, rows_of
@@ -31,9 +32,18 @@ def json_object(pairs: list[tuple[str, Json]]) -> Json:
     """A JSON object with its keys in order."""
     if len(pairs) <= _PAIRS_A_CALL:
         return sa.func.json_build_object(*(part for key, value in pairs for part in (constant(key), value)))
-    # Too many for one call: a row of one column a key, as JSON. Keys are cut at 63 bytes there, so this is second.
-    fields = sa.select(*(value.label(key) for key, value in pairs)).subquery("object")
-    return sa.select(sa.func.row_to_json(sa.literal_column("object"))).select_from(fields).scalar_subquery()
+    # Too many for one call: the insides of several objects' texts, joined.
+    parts = [
+        json_object(pairs[start : start + _PAIRS_A_CALL]) for start in range(0, len(pairs), _PAIRS_A_CALL)
+    ]
+    insides = [
+        sa.func.left(sa.func.substr(as_text(part), sa.literal_column("2")), sa.literal_column("-1"))
+        for part in parts
+    ]
+    inside = sa.func.array_to_string(array(insides), sa.literal_column("', '"))
+    return sa.cast(
+        sa.func.concat(sa.literal_column("'{'"), inside, sa.literal_column("'}'")), SqlType("json")
+    )
 
 
 def json_list(item: Json) -> Json:

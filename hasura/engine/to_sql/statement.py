@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import array, psycopg
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.types import UserDefinedType
 
 from hasura.engine.plan import nodes as n
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hasura.engine.resolve.model import Source
 
 _DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
+_NAMES = PGDialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]
 
 
 #: the column in which an inner query hands out its whole row
@@ -34,7 +36,7 @@ class SqlType(UserDefinedType[Any]):
         self.name = name
 
     def get_col_spec(self, **_: Any) -> str:
-        return self.name
+        return self.name.replace("%", "%%")
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ class Context:
 
 def constant(text: str) -> sa.ColumnElement[Any]:
     """A string constant of the plan itself, such as a key of the answer. Never a value of a request."""
-    return sa.literal_column("'" + text.replace("'", "''").replace("%", "%%") + "'")
+    return sa.literal_column("'" + text.replace("'", "''") + "'")
 
 
 def qualified_name(key: QualifiedName) -> str:
@@ -160,8 +162,8 @@ def qualified_name(key: QualifiedName) -> str:
 
 
 def quoted(name: str) -> str:
-    """An identifier, quoted where PostgreSQL needs it."""
-    return str(_DIALECT.identifier_preparer.quote(name))
+    """An identifier, quoted where PostgreSQL needs it; for a text in which SQLAlchemy will double the percent signs."""
+    return str(_NAMES.quote(name))
 
 
 def as_text(expression: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

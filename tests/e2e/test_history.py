@@ -1,0 +1,92 @@
+"""Long histories and long lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from playwright.async_api import expect
+
+from tests.e2e.test_story import send
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Visitor
+    from tests.e2e.stack import Stack
+
+
+def write_history(database_url: str, visitor: Visitor, messages: int) -> str:
+    """A session of that visitor with so many messages; its id."""
+    with psycopg.connect(database_url) as database:
+        (session_id,) = database.execute(
+            "INSERT INTO chat_sessions (user_id, title)"
+            " SELECT id, 'Long' FROM users WHERE username = %s RETURNING session_id::text",
+            [visitor.name],
+        ).fetchone() or ("",)
+        database.execute(
+            "INSERT INTO chat_messages (session_id, user_id, role, content)"
+            " SELECT session_id, user_id, CASE WHEN n %% 2 = 1 THEN 'user' ELSE 'assistant' END, 'message ' || n || '.'"
+            " FROM chat_sessions, generate_series(1, %s) AS n WHERE session_id = %s ORDER BY n",
+            [messages, session_id],
+        )
+    return session_id
+
+
+async def test_older_messages_come_on_demand_and_the_place_is_kept(
+    stack: Stack, e2e_database: str, visitors: Any
+) -> None:
+    ada = await visitors(stack)
+    page = await ada.register()
+    session_id = write_history(e2e_database, ada, 130)
+    await page.goto(f"{ada.home}/chat/{session_id}")
+    await expect(page.get_by_text("message 130.")).to_be_in_viewport()
+    await expect(page.get_by_test_id("message")).to_have_count(50)
+    for shown in (100, 130):
+        await page.get_by_test_id("load-older").scroll_into_view_if_needed()
+        first = page.get_by_test_id("message").first
+        text = (await first.inner_text()).split("\n")[0]
+        place = await page.get_by_text(text, exact=True).bounding_box()
+        await page.get_by_test_id("load-older").click()
+        await expect(page.get_by_test_id("message")).to_have_count(shown)
+        now = await page.get_by_text(text, exact=True).bounding_box()
+        assert place
+        assert now
+        assert now["y"] == pytest.approx(place["y"], abs=60)  # the button may go
+    await expect(page.get_by_test_id("load-older")).to_have_count(0)
+    await send(page, "And one more")
+    await expect(page.get_by_test_id("message")).to_have_count(132)
+    await expect(page.get_by_text("message 1.", exact=True)).to_have_count(1)
+
+
+async def test_messages_of_other_programs_and_the_tenth_device_appear_once(
+    stack: Stack, e2e_database: str, visitors: Any
+) -> None:
+    ada = await visitors(stack)
+    page = await ada.register()
+    session_id = write_history(e2e_database, ada, 3)
+    await expect(page.get_by_test_id("session-item").filter(has_text="Long")).to_contain_text("3 messages")
+    await page.get_by_test_id("session-item").get_by_role("link").click()
+    await expect(page.get_by_test_id("message")).to_have_count(3)
+    with psycopg.connect(e2e_database) as database:
+        database.execute(
+            "INSERT INTO chat_messages (session_id, user_id, role, content)"
+            " SELECT session_id, user_id, 'user', 'from elsewhere' FROM chat_sessions WHERE session_id = %s",
+            [session_id],
+        )
+    await expect(page.get_by_text("from elsewhere")).to_have_count(1)
+    await expect(page.get_by_test_id("message")).to_have_count(4)
+    with psycopg.connect(e2e_database) as database:
+        database.execute(
+            "DELETE FROM chat_messages WHERE session_id = %s AND content = 'message 2.'", [session_id]
+        )
+    await expect(page.get_by_test_id("message")).to_have_count(3)
+
+
+async def test_a_message_that_is_too_long_stays_in_its_field(stack: Stack, visitors: Any) -> None:
+    page = await (await visitors(stack)).register()
+    text = "word " * 20_001
+    await page.get_by_test_id("message-input").fill(text)
+    await page.get_by_test_id("send").click()
+    await expect(page.get_by_text("This is too long by 4 characters.")).to_be_visible()
+    await expect(page.get_by_test_id("message-input")).to_have_value(text)
+    await expect(page.get_by_text("No chats yet")).to_be_visible()

@@ -1,0 +1,117 @@
+"""What other sites' pages may ask for, and where a request for a page goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from webapp import login_cookie
+from webapp.front_door import FrontDoor
+from webapp.guard import Guard, content_security_policy
+
+
+async def echo(request: Request) -> Response:
+    return PlainTextResponse(request.url.path)
+
+
+async def page(_request: Request) -> Response:
+    return HTMLResponse("<p>")
+
+
+APP = Starlette(
+    routes=[Route("/page", page), Route("/{path:path}", echo, methods=["GET", "POST", "HEAD", "DELETE"])]
+)
+
+
+def client(app: object, base_url: str = "http://chat.example:3000") -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "allowed"),
+    [
+        ("chat.example", "https://chat.example", True),
+        ("chat.example", "http://chat.example", True),
+        ("chat.example:443", "https://chat.example", True),
+        ("chat.example:3000", "http://chat.example:3000", True),
+        ("[::1]:3000", "http://[::1]:3000", True),
+        ("chat.example:3000", "http://chat.example", False),
+        ("chat.example", "https://chat.example.evil", False),
+        ("chat.example", "https://evil.example", False),
+        ("chat.example", "null", False),
+        ("chat.example", "", False),
+        ("chat.example", "https://chat.example:x", False),
+        ("", "", False),
+    ],
+)
+async def test_a_post_must_come_from_a_page_of_this_server(host: str, origin: str, allowed: bool) -> None:
+    async with client(Guard(APP, "policy")) as http:
+        answer = await http.post("/x", headers={"Host": host, "Origin": origin})
+        assert (answer.status_code == 200) is allowed
+        assert (await http.get("/x", headers={"Host": host, "Origin": origin})).status_code == 200
+
+
+async def test_only_pages_carry_the_policy_and_only_hashed_files_are_kept() -> None:
+    async with client(Guard(APP, "policy")) as http:
+        html, text, asset = [await http.get(path) for path in ("/page", "/x", "/assets/a-1.js")]
+    assert html.headers["content-security-policy"] == "policy"
+    assert "content-security-policy" not in text.headers
+    assert html.headers["cache-control"] == text.headers["cache-control"] == "no-cache"
+    assert "immutable" in asset.headers["cache-control"]
+
+
+def test_the_policy_allows_the_inline_scripts_of_the_built_pages_and_no_other(tmp_path: Path) -> None:
+    built = tmp_path / "index.html"
+    built.write_text(
+        '<script>run()</script><script type="module" async>x</script><script src="/a.js"></script>'
+    )
+    policy = content_security_policy([built])
+    assert policy.count("'sha256-") == 2
+    assert "script-src 'self' 'unsafe-eval' 'sha256-" in policy
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie", "location"),
+    [
+        ("/", "", "/chat"),
+        ("/chat", "", "/sign-in"),
+        ("/chat/", "", "/sign-in"),
+        ("/chat/5c1e", "", "/sign-in?next=/chat/5c1e"),
+        ("/chat/x?y=1", "", "/sign-in?next=/chat/x"),
+    ],
+)
+async def test_the_front_door_sends_strangers_to_sign_in(path: str, cookie: str, location: str) -> None:
+    async with client(FrontDoor(APP)) as http:
+        answer = await http.get(path, headers={"Cookie": cookie})
+    assert (answer.status_code, answer.headers["location"]) == (303, location)
+
+
+@pytest.mark.parametrize(
+    ("path", "served"),
+    [("/chat", "/chat/"), ("/chat/5c1e", "/chat/5c1e"), ("/sign-in", "/sign-in/"), ("/x", "/x")],
+)
+async def test_whoever_has_a_cookie_gets_the_page_without_a_detour(path: str, served: str) -> None:
+    async with client(FrontDoor(APP)) as http:
+        answer = await http.get(path, headers={"Cookie": f"{login_cookie.NAME}=x"})
+    assert answer.text == served
+
+
+@pytest.mark.parametrize(
+    ("header", "login_id"),
+    [
+        ("chat_login=abc", "abc"),
+        ("a=1; chat_login=abc; b=2", "abc"),
+        ("", ""),
+        ("chat_login=", ""),
+        ("other=abc", ""),
+        (";;;=", ""),
+    ],
+)
+def test_the_cookie_is_read_from_its_header(header: str, login_id: str) -> None:
+    assert login_cookie.read(header) == login_id

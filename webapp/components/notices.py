@@ -1,0 +1,41 @@
+"""What is said when something is out of reach. Nothing typed is lost meanwhile, and it says so."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from webapp.state import ChatHistory
+
+
+def outage_banner() -> rx.Component:
+    """GraphQL or the backend does not answer."""
+    return rx.cond(
+        ChatHistory.reachable,
+        rx.fragment(),
+        rx.el.div(
+            rx.icon("cloud-off", size=18, custom_attrs={"aria-hidden": "true"}),
+            rx.el.span(
+                "The chat server cannot be reached. What you type is kept, and this page goes on by itself as"
+                " soon as the server is back."
+            ),
+            rx.el.button(
+                "Try again", type="button", class_name="text-button", on_click=ChatHistory.try_again
+            ),
+            class_name="banner",
+            role="status",
+            custom_attrs={"data-testid": "outage-banner"},
+        ),
+    )
+
+
+def connection_notice() -> rx.Component:
+    """The page has lost the web UI's own server: only the browser knows."""
+    return rx.connection_banner(
+        rx.el.div(
+            rx.icon("wifi-off", size=18, custom_attrs={"aria-hidden": "true"}),
+            rx.el.span("The connection is lost. What you type is kept; reconnecting …"),
+            class_name="banner connection-notice",
+            role="status",
+            custom_attrs={"data-testid": "connection-notice"},
+        )
+    )
