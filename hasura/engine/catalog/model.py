@@ -20,7 +20,7 @@ class PgType:
     sql: str
     #: the element's type, of an array
     element: PgType | None = None
-    #: a row type, as every table has one
+    #: the row type of a table
     composite: bool = False
 
 

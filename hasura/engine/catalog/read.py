@@ -37,7 +37,8 @@ _CAST = """CASE {t}.typname WHEN 'bpchar' THEN 'bpchar' WHEN '_bpchar' THEN 'bpc
     WHEN 'bit' THEN '"bit"' WHEN '_bit' THEN '"bit"[]' ELSE format_type({t}.oid, NULL) END"""
 
 _TYPE = f"""jsonb_build_object(
-    'name', {{t}}.typname, 'sql', {_CAST}, 'composite', {{t}}.typtype = 'c',
+    'name', {{t}}.typname, 'sql', {_CAST}, 'composite',
+    EXISTS (SELECT FROM pg_class AS rel WHERE rel.oid = {{t}}.typrelid AND rel.relkind <> 'c'),
     'element', CASE WHEN {{t}}.typelem <> 0 AND {{t}}.typcategory = 'A' THEN
         (SELECT jsonb_build_object('name', e.typname, 'sql', {_CAST.format(t="e")})
            FROM pg_type e WHERE e.oid = {{t}}.typelem) END)"""

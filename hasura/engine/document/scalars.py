@@ -17,6 +17,7 @@ from hasura.engine.errors import ParseFailed, ValidationFailed
 
 _INT_RANGES = {"Int": 31, "smallint": 15, "bigint": 63}
 _JSON = frozenset({"json", "jsonb"})
+_LABEL_PATH = re.compile(r"(?:[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)?")
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
 # Possessive: a name that is followed by nonsense is not tried again in every other cut.
 _JSON_PATH = re.compile(r"""\$?(?:\.?[^.\[\]]++|\[\d++\]|\["[^"]*+"\]|\['[^']*+'\])*+""")
@@ -65,6 +66,8 @@ def _single(scalar: str, value: Any, path: str) -> str:
     if scalar in _INT_RANGES:
         return _integer(scalar, value, path)
     if scalar == "Boolean":
+        if isinstance(value, str):
+            return value
         if not isinstance(value, bool):
             raise ValidationFailed(f"expected a boolean for type 'Boolean', but found {kind(value)}", path)
         return "true" if value else "false"
@@ -78,14 +81,19 @@ def _single(scalar: str, value: Any, path: str) -> str:
         return str(value)
     if not isinstance(value, str):
         raise ParseFailed(f"A string is expected for type: {scalar}", path)
+    if scalar == "ltree" and not _LABEL_PATH.fullmatch(value):
+        raise ParseFailed(
+            "Expecting label path: a sequence of zero or more labels separated by dots, for example L1.L2.L3",
+            path,
+        )
     if "\0" in value:
         raise ParseFailed("\\u0000 cannot be converted to text", path)
     return value
 
 
 def _integer(scalar: str, value: Any, path: str) -> str:
-    if isinstance(value, str) and scalar != "Int":
-        return value  # bigint may come as text: JavaScript has no such integers
+    if isinstance(value, str):
+        return value  # PostgreSQL reads it; a bigint must come so, JavaScript has no such integers
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValidationFailed(
             f"expected a 32-bit integer for type '{scalar}', but found {kind(value)}", path
@@ -111,6 +119,8 @@ def _scientific(value: float | Decimal) -> str:
 
 
 def _natural(scalar: str, value: Any, path: str) -> str:
+    if scalar == "limit" and isinstance(value, str):
+        raise ValidationFailed(f"expected a 32-bit integer for type 'Int', but found {kind(value)}", path)
     text = _integer("Int" if scalar == "limit" else "bigint", value, path)
     if text.startswith("-"):
         raise ValidationFailed("unexpected negative value", path)
@@ -131,7 +141,7 @@ def _json_path(value: Any, path: str) -> str:
 
 
 def _number(scalar: str, value: Any, path: str) -> str:
-    if isinstance(value, str) and scalar != "Float":
+    if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValidationFailed(f"expected a float for type '{scalar}', but found {kind(value)}", path)

@@ -11,6 +11,7 @@ from hasura.engine.plan import nodes as n
 from hasura.engine.plan import permissions
 from hasura.engine.plan.operands import computed, operand
 from hasura.engine.role_schema.meaning import ColumnOf, Comparison, ComputedOf, Logical, RelationshipOf
+from hasura.engine.role_schema.scalars import LABEL_PATHS
 
 if TYPE_CHECKING:
     from hasura.engine.resolve.model import Source
@@ -91,6 +92,9 @@ def _comparison(subject: _Subject, entry: v.Entry, *, as_text: bool = False) -> 
     if operator == "_is_null":
         assert isinstance(entry.value, v.Scalar)  # noqa: S101
         return n.IsNull(subject.left, negated=entry.value.value is False)
+    if operator in LABEL_PATHS:
+        cast, many = LABEL_PATHS[operator]
+        return n.Compare(subject.left, operator, operand(entry.value, f"{cast}[]" if many else cast))
     cast = "text" if as_text or operator in _KEYS else subject.cast
     many = operator in _LISTS or operator in {"_has_keys_any", "_has_keys_all"}
     return n.Compare(

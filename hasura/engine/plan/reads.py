@@ -11,7 +11,6 @@ from hasura.engine.plan import permissions
 from hasura.engine.plan.conditions import where
 from hasura.engine.plan.operands import computed, given_argument, operand
 from hasura.engine.plan.order import distinct_on, order_by
-from hasura.engine.role_schema import scalars
 from hasura.engine.role_schema.meaning import (
     AggregateFunction,
     AggregatePart,
@@ -159,12 +158,11 @@ class Reader:
                 distinct = selected.arguments.get("distinct")
                 return n.CountOf(tuple(names), isinstance(distinct, v.Scalar) and distinct.value is True)
             case AggregateFunction(function):
-                keeps_type = scalars.NUMERIC_AGGREGATES.get(function, True)
                 columns_of: list[tuple[str, n.Left | n.Typename, bool]] = []
                 for item in selected.selections:
                     if isinstance(item.meaning, ColumnOf):
                         column = item.meaning.column
-                        as_text = keeps_type and self._as_text(column)
+                        as_text = self._as_text(column)
                         seen = permissions.seen(self.source, column.sql_name, item.meaning.redaction)
                         columns_of.append((item.alias, seen, as_text))
                     else:

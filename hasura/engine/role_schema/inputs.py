@@ -176,6 +176,10 @@ def comparison_exp(types: Types, scalar: str, *, is_array: bool = False) -> Grap
             result |= dict.fromkeys(scalars.TEXT, own)
         if scalar == "jsonb" or is_array:
             result |= dict.fromkeys(scalars.CONTAINMENT, own)
+        if scalar == "ltree" and not is_array:
+            result |= {
+                op: types.input(name, is_array=many) for op, (name, many) in scalars.LABEL_PATHS.items()
+            }
         if scalar == "jsonb" and not is_array:
             result |= {"_has_key": GraphQLString, "_has_keys_any": texts, "_has_keys_all": texts}
             result["_cast"] = _cast_exp(types)

@@ -19,6 +19,13 @@ TEXT = (
     "_regex", "_nregex", "_iregex", "_niregex",
 )  # fmt: skip
 CONTAINMENT = ("_contains", "_contained_in")
+#: operators on label paths: the type of their right side, and whether it is a list
+LABEL_PATHS = {
+    "_ancestor": ("ltree", False), "_ancestor_any": ("ltree", True),
+    "_descendant": ("ltree", False), "_descendant_any": ("ltree", True),
+    "_matches": ("lquery", False), "_matches_any": ("lquery", True),
+    "_matches_fulltext": ("ltxtquery", False),
+}  # fmt: skip
 
 #: types that the text operators compare
 TEXT_TYPES = frozenset({"String", "bpchar", "citext", "name"})

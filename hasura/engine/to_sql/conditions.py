@@ -21,8 +21,11 @@ _OPERATORS = {
     "_similar": "SIMILAR TO", "_nsimilar": "NOT SIMILAR TO",
     "_regex": "~", "_nregex": "!~", "_iregex": "~*", "_niregex": "!~*",
     "_contains": "@>", "_contained_in": "<@",
+    "_ancestor": "@>", "_descendant": "<@", "_matches": "~", "_matches_any": "?", "_matches_fulltext": "@",
     "_has_key": "?", "_has_keys_any": "?|", "_has_keys_all": "?&",
 }  # fmt: skip
+#: compared with each item of a list, one of which must do
+_ANY = {"_ancestor_any": "@>", "_descendant_any": "<@"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,10 @@ def _(node: n.Compare, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
     value = ctx.binder.bind(node.operand)
     if node.operator == "_in":
         return column == sa.any_(value)
+    if node.operator in _ANY:
+        return column.op(_ANY[node.operator], is_comparison=True, return_type=sa.Boolean())(
+            sa.func.any(value)
+        )
     if node.operator == "_nin":
         return column != sa.all_(value)
     return column.op(_OPERATORS[node.operator], is_comparison=True, return_type=sa.Boolean())(value)
