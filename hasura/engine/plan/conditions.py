@@ -10,11 +10,18 @@ from hasura.engine.errors import ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan import permissions
 from hasura.engine.plan.operands import computed, operand
-from hasura.engine.role_schema.meaning import ColumnOf, Comparison, ComputedOf, Logical, RelationshipOf
+from hasura.engine.role_schema.meaning import (
+    AggregatePredicate,
+    ColumnOf,
+    Comparison,
+    ComputedOf,
+    Logical,
+    RelationshipOf,
+)
 from hasura.engine.role_schema.scalars import LABEL_PATHS
 
 if TYPE_CHECKING:
-    from hasura.engine.resolve.model import Source
+    from hasura.engine.resolve.model import Relationship, Source, Table
 
 _LISTS = frozenset({"_in", "_nin"})
 _KEYS = frozenset({"_has_key", "_has_keys_any", "_has_keys_all"})
@@ -54,11 +61,46 @@ def _entry(source: Source, role: str, entry: v.Entry) -> n.Condition:
             visible = permissions.row_filter(source, target, role, "select")
             inner = n.both(visible, where(source, role, entry.value))
             return n.Exists(target.key, (), inner, computed(field))
+        case RelationshipOf(relationship, target, True):
+            return _aggregates(source, role, relationship, target, entry.value)
         case RelationshipOf(relationship, target):
             visible = permissions.row_filter(source, target, role, "select")
             inner = n.both(visible, where(source, role, entry.value))
             return n.Exists(target.key, relationship.columns, inner)
     raise TypeError(f"no condition for {entry.meaning}")
+
+
+def _aggregates(
+    source: Source, role: str, relationship: Relationship, target: Table, value: v.Value
+) -> n.Condition:
+    assert isinstance(value, v.Object)  # noqa: S101
+    visible = permissions.row_filter(source, target, role, "select")
+    found = []
+    for entry in value.entries:
+        if isinstance(entry.value, v.Null):
+            raise ValidationFailed("expected a value, but found null", entry.path)
+        assert isinstance(entry.meaning, AggregatePredicate)  # noqa: S101
+        assert isinstance(entry.value, v.Object)  # noqa: S101
+        given = {item.name: item.value for item in entry.value.entries}
+        distinct = given.get("distinct")
+        aggregated = n.Aggregated(
+            entry.meaning.function,
+            tuple(
+                permissions.seen(source, item.value.column.sql_name, item.value.redaction)
+                for item in _items(given["arguments"])
+                if isinstance(item, v.Enum)
+            )
+            if "arguments" in given
+            else (),
+            isinstance(distinct, v.Scalar) and distinct.value is True,
+        )
+        is_count = entry.meaning.function == "count"
+        subject = _Subject(aggregated, "Int" if is_count else "Boolean", "bigint" if is_count else "boolean")
+        rows = n.both(visible, where(source, role, entry.value.get("filter")))
+        found.append(
+            n.Having(target.key, relationship.columns, rows, _comparisons(subject, given["predicate"]))
+        )
+    return n.both(*found)
 
 
 def _items(value: v.Value) -> tuple[v.Value, ...]:

@@ -100,7 +100,16 @@ class Redacted:
     shown_if: Condition
 
 
-Left: TypeAlias = str | Computed | Redacted
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """An aggregate over a group of rows; of no columns, it counts rows."""
+
+    function: str
+    columns: tuple[Left, ...]
+    distinct: bool = False
+
+
+Left: TypeAlias = str | Computed | Redacted | Aggregated
 """What is shown, compared or ordered by: a column, or a computed value, perhaps redacted."""
 
 
@@ -169,7 +178,17 @@ class Exists:
     computed: Computed | None = None
 
 
-Condition: TypeAlias = And | Or | Not | Compare | CompareColumns | IsNull | Exists
+@dataclass(frozen=True, slots=True)
+class Having:
+    """The rows of ``table`` joined by ``pairs`` that fulfil ``condition``, taken together, fulfil ``having``."""
+
+    table: QualifiedName
+    pairs: Pairs
+    condition: Condition
+    having: Condition
+
+
+Condition: TypeAlias = And | Or | Not | Compare | CompareColumns | IsNull | Exists | Having
 TRUE = And()
 
 

@@ -195,7 +195,7 @@ def tables_in(condition: n.Condition) -> set[QualifiedName]:
             return set().union(*(tables_in(item) for item in items))
         case n.Not(item):
             return tables_in(item)
-        case n.Exists(table=table, condition=inner):
+        case n.Exists(table=table, condition=inner) | n.Having(table=table, condition=inner):
             return {table} | tables_in(inner)
     return set()
 

@@ -18,6 +18,7 @@ from graphql import (
 )
 
 from hasura.engine.role_schema import scalars
+from hasura.engine.role_schema.aggregate_predicates import aggregate_bool_exp
 from hasura.engine.role_schema.meaning import (
     AggregateFunction,
     Comparison,
@@ -129,6 +130,11 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
             if target is not None:
                 result[relationship.name] = GraphQLInputField(
                     bool_exp(types, target), extensions=carries(RelationshipOf(relationship, target))
+                )
+            if target is not None and relationship.many and types.access(target).aggregate:
+                result[f"{relationship.name}_aggregate"] = GraphQLInputField(
+                    aggregate_bool_exp(types, target, bool_exp, comparison_exp),
+                    extensions=carries(RelationshipOf(relationship, target, aggregate=True)),
                 )
         return result
 

@@ -73,6 +73,13 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class AggregatePredicate:
+    """A condition on an aggregate of related rows: ``count``, ``bool_and`` or ``bool_or``."""
+
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
 class AggregatePart:
     """``aggregate`` or ``nodes`` of an aggregate, ``affected_rows`` or ``returning`` of a mutation."""
 
@@ -138,6 +145,7 @@ Meaning: TypeAlias = (
     | ComputedOf
     | Logical
     | Comparison
+    | AggregatePredicate
     | AggregatePart
     | Count
     | AggregateFunction

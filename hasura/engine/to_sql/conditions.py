@@ -48,7 +48,21 @@ def left(ctx: Context, row: Row, node: n.Left) -> sa.ColumnElement[Any]:
             return sa.case((condition(ctx, row, shown_if), left(ctx, row, value)))
         case n.Computed():
             return call(ctx, node, row)
+        case n.Aggregated(function, columns, distinct):
+            return aggregated(ctx, row, function, columns, distinct=distinct)
     return row.column(node)
+
+
+def aggregated(
+    ctx: Context, row: Row, function: str, columns: tuple[n.Left, ...], *, distinct: bool = False
+) -> sa.ColumnElement[Any]:
+    """An aggregate of ``row``'s group; of no columns, of the rows themselves."""
+    if not columns:
+        return sa.func.count()
+    values = [left(ctx, row, column) for column in columns]
+    argument: sa.ColumnElement[Any] = values[0] if len(values) == 1 else sa.tuple_(*values)
+    made: sa.ColumnElement[Any] = getattr(sa.func, function)(sa.distinct(argument) if distinct else argument)
+    return made
 
 
 def columns_of(node: n.Left) -> set[str]:
@@ -58,6 +72,8 @@ def columns_of(node: n.Left) -> set[str]:
             return columns_of(value) | _columns_of_condition(shown_if)
         case n.Computed():
             return {WHOLE}
+        case n.Aggregated(columns=columns):
+            return set().union(*(columns_of(column) for column in columns))
     return {node}
 
 
@@ -69,6 +85,8 @@ def _columns_of_condition(node: n.Condition) -> set[str]:
             return _columns_of_condition(item)
         case n.Exists(pairs=pairs, computed=computed):
             return {ours for ours, _ in pairs} | ({WHOLE} if computed else set())
+        case n.Having(pairs=pairs):
+            return {ours for ours, _ in pairs}
         case n.CompareColumns(column, _, other):
             return columns_of(column) | {other}
         case n.Compare(column=column) | n.IsNull(column=column):
@@ -138,3 +156,12 @@ def _(node: n.Exists, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
     joined = (scope.row.column(ours) == inner.column(theirs) for ours, theirs in node.pairs)
     matches = sa.and_(*joined, _sql(node.condition, ctx, Scope(inner, scope.root)))
     return sa.exists(sa.select(sa.literal_column("1")).select_from(inner.source).where(matches))
+
+
+@_sql.register(n.Having)
+def _(node: n.Having, ctx: Context, scope: Scope) -> sa.ColumnElement[bool]:
+    inner = ctx.alias(node.table)
+    joined = (scope.row.column(ours) == inner.column(theirs) for ours, theirs in node.pairs)
+    rows = sa.and_(*joined, _sql(node.condition, ctx, Scope(inner, scope.root)))
+    group: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(inner.source).where(rows)
+    return sa.exists(group.having(_sql(node.having, ctx, Scope(inner, scope.root))))

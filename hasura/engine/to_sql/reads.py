@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import array
 
 from hasura.engine.plan import nodes as n
 from hasura.engine.to_sql.calls import call, rows_of
-from hasura.engine.to_sql.conditions import columns_of, condition, left
+from hasura.engine.to_sql.conditions import aggregated, columns_of, condition, left
 from hasura.engine.to_sql.statement import WHOLE, Row, SqlType, as_text, constant, qualified_name
 
 if TYPE_CHECKING:
@@ -246,16 +246,12 @@ def _part(ctx: Context, part: n.AggregatePart, found: Row) -> Json:
     if isinstance(part, n.Typename):
         return constant(part.name)
     if isinstance(part, n.CountOf):
-        columns = [left(ctx, found, column) for column in part.columns]
-        if not columns:
-            return sa.func.count()
-        counted: sa.ColumnElement[Any] = columns[0] if len(columns) == 1 else sa.tuple_(*columns)
-        return sa.func.count(sa.distinct(counted)) if part.distinct else sa.func.count(counted)
+        return aggregated(ctx, found, "count", part.columns, distinct=part.distinct)
     pairs: list[tuple[str, Json]] = []
     for alias, column, exact in part.columns:
         if isinstance(column, n.Typename):
             pairs.append((alias, constant(column.name)))
         else:
-            value = getattr(sa.func, part.function)(left(ctx, found, column))
+            value = aggregated(ctx, found, part.function, (column,))
             pairs.append((alias, as_text(value) if exact else value))
     return json_object(pairs)
