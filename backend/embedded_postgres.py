@@ -190,6 +190,7 @@ class EmbeddedPostgres:
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings["max_connections"] = "300"  # the pools of every service that a test session keeps open
         binaries = self.binaries or wheel_binaries()
         pairs = (("-c", f"{name}={value}") for name, value in settings.items())
         return [str(binaries / "postgres"), "-D", str(directory), *(word for pair in pairs for word in pair)]

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     graphql_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8081/v1/graphql")
     jwt_secret: Annotated[JwtSecret, NoDecode] = Field(validation_alias="HASURA_GRAPHQL_JWT_SECRET")
     cors_origins: Annotated[list[str], NoDecode] = []
+    #: Comma-separated addresses and networks, in uvicorn's form.
+    trusted_proxies: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     login_attempts: int = Field(10, ge=1)

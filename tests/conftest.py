@@ -12,10 +12,14 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from backend.embedded_postgres import EmbeddedPostgres
 from backend.migrations import migrate
+
+#: `pytest --hypothesis-profile=thorough`
+settings.register_profile("thorough", max_examples=2000, deadline=None)
 
 DEBIAN_POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 _TEMPLATE = "migrated"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
 BUILT = FOLDER / ".web" / "build" / "client"
+PACKAGES = FOLDER / "reflex.lock" / "package.json"
 STAMP = FOLDER / ".web" / "built-from"
 
 
@@ -31,20 +33,39 @@ def main() -> int:
     STAMP.unlink(missing_ok=True)
     # A development run that was killed leaves this behind, and Reflex would then ship the old pages.
     (FOLDER / ".web" / "nocompile").unlink(missing_ok=True)
-    done = subprocess.run(
-        [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"],
-        cwd=FOLDER,
-        env=os.environ | reflex_environment() | tools(),
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    if done.returncode != 0 or not BUILT.is_dir():
+    packages = PACKAGES.read_text() if PACKAGES.is_file() else ""
+    if not _run_reflex() or not BUILT.is_dir():
         print("web UI: the build failed, the reason is above", file=sys.stderr)
         return 1
+    if packages and json.loads(packages) == json.loads(PACKAGES.read_text()):
+        PACKAGES.write_text(packages)  # Reflex writes it anew in another layout: no change to commit
     # The sources as they were before the build, the lock as it is after: a build may complete it.
     STAMP.write_text(sources + fingerprint(lock_files()))
     print(f"web UI: built in {time.monotonic() - started:.0f} s")
     return 0
+
+
+def _run_reflex() -> bool:
+    """Whether it succeeded. What it says is meant for its own users, so it is shown only after a failure."""
+    building = subprocess.Popen(
+        [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"],
+        cwd=FOLDER,
+        env=os.environ | reflex_environment() | tools(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while True:
+        try:
+            output, _ = building.communicate(timeout=5)
+        except subprocess.TimeoutExpired:
+            print("web UI: still building …", flush=True)
+        else:
+            break
+    if building.returncode != 0:
+        print(output, file=sys.stderr)
+    return building.returncode == 0
 
 
 def fingerprint(files: Iterable[Path]) -> str:

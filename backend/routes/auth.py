@@ -153,5 +153,5 @@ async def _count(services: Services, request: Request, username: str | None = No
 
 
 def _address(request: Request) -> str:
-    # Behind the web UI or a proxy, the browser's: uvicorn reads X-Forwarded-For of FORWARDED_ALLOW_IPS.
+    # Behind the web UI or a proxy, the browser's: uvicorn reads X-Forwarded-For from CHAT_TRUSTED_PROXIES.
     return request.client.host if request.client else "unknown"

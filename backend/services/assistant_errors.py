@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class AssistantError(Exception):
@@ -80,3 +80,12 @@ class Unexpected(AssistantError):
     kind = "unexpected"
     status = 500
     message = "Something went wrong on our side while the answer was written."
+
+
+def error_of(metadata: dict[str, Any]) -> AssistantError:
+    """The error that is saved with a failed answer."""
+    saved = metadata.get("error")
+    kind = saved.get("kind") if isinstance(saved, dict) else None
+    return next(
+        (error() for error in AssistantError.__subclasses__() if error.kind == kind), AssistantError()
+    )

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4, uuid5
 
 import structlog
 
-from backend.services.assistant_errors import AssistantError, Interrupted
+from backend.services.assistant_errors import Interrupted, error_of
 from backend.services.hasura_client import ChatMessage, Conflict, HasuraClient
 from backend.services.reply import Gone, Reply, Run, lease
 
@@ -128,7 +128,7 @@ class Replies:
         if message is None:
             raise Gone
         if message.status == "failed":
-            raise AssistantError
+            raise error_of(message.metadata)
         if message.status == "streaming":
             raise Interrupted
         return message

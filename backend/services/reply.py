@@ -111,8 +111,10 @@ class Reply:
                 await grown.wait()
 
     async def _work(self) -> None:
+        outcome: errors.AssistantError | None = errors.Interrupted()
         try:
-            await self._finish(await self._generate_while_ours())
+            outcome = await self._generate_while_ours()
+            await self._finish(outcome)
         except Gone as gone:
             self.error = gone
             log.info("reply_gone", message_id=str(self._message_id))
@@ -120,7 +122,7 @@ class Reply:
             # The process ends. A cancelled task may still await: this is the last thing it does.
             with suppress(TimeoutError, Gone):
                 async with asyncio.timeout(SAVE_AT_END_FOR):
-                    await self._finish(errors.Interrupted())
+                    await self._finish(outcome)
             raise
         finally:
             self.finished.set()
@@ -159,6 +161,7 @@ class Reply:
             log.warning("history_unavailable", message_id=str(self._message_id), cause=repr(exc))
             return errors.HistoryUnavailable()
         except Exception as exc:
+            # A defect of an assistant: its question still gets an answer that says so.
             log.exception("assistant_defect", message_id=str(self._message_id), exc_info=exc)
             return errors.Unexpected()
         return None if self._text.strip() else errors.Empty()

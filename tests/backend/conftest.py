@@ -105,7 +105,7 @@ def tokens() -> Tokens:
     return Tokens(settings_for("postgresql://", "http://127.0.0.1:1/").jwt_secret)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def hasura(graphql_url: str) -> AsyncIterator[HasuraClient]:
     async with HasuraClient(graphql_url) as client:
         yield client
@@ -142,14 +142,14 @@ async def serving(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         await task
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def api(backend_database: str, graphql_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """The whole API over the real stack, with the offline assistant."""
     async with running(create_app(settings_for(backend_database, graphql_url))) as client:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def accounts_api(backend_database: str) -> AsyncIterator[httpx.AsyncClient]:
     """The API where GraphQL is away: for what needs only the database."""
     async with running(

@@ -319,6 +319,48 @@ async def test_another_process_follows_the_answer_that_this_one_writes(
     assert model.questions() == ["#slow"]
 
 
+async def test_a_follower_hears_of_a_failure_what_the_writer_heard(
+    app: FastAPI,
+    backend_database: str,
+    graphql_url: str,
+    model: ModelServer,
+    ada: Person,
+    session: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replies_module, "FOLLOW_EVERY", 0.05)
+    other = with_model(backend_database, graphql_url, model.base_url)
+    chosen = uuid4()
+    async with running(app) as here, running(other) as there:
+        first = asyncio.create_task(ask(here, ada, session, "#stall", chosen))
+        await asyncio.sleep(0.3)
+        followed = await ask(there, ada, session, "#stall", chosen)
+        heard = (await first)[-1]
+    assert {**heard[1], "trace_id": ""} == {**followed[-1][1], "trace_id": ""}
+    assert heard[1]["kind"] == "timeout"
+
+
+async def test_a_whole_answer_is_saved_whole_even_if_the_end_comes_while_it_is_saved(
+    app: FastAPI, hasura: HasuraClient, ada: Person, session: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving, update = asyncio.Event(), HasuraClient.update_assistant_message
+
+    async def slow(client: HasuraClient, *given: Any, **named: Any) -> Any:
+        if named["status"] == "complete" and not saving.is_set():
+            saving.set()
+            await asyncio.sleep(3600)
+        return await update(client, *given, **named)
+
+    monkeypatch.setattr(HasuraClient, "update_assistant_message", slow)
+    chosen = uuid4()
+    async with running(app) as api:
+        turn = asyncio.create_task(ask(api, ada, session, "What is a cursor?", chosen))
+        await saving.wait()
+        await app.state.services.replies.drain(0.0)
+        assert (await turn)[-1][0] == "done"
+    assert (await stored(hasura, ada, chosen)).status == "complete"
+
+
 async def test_another_tab_sees_the_answer_grow(
     chat: httpx.AsyncClient, hasura: HasuraClient, ada: Person, session: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,30 @@ def test_a_wrong_environment_is_said_without_a_stack_trace() -> None:
     assert "HASURA_GRAPHQL_JWT_SECRET is missing" in run.stderr
 
 
+@pytest.mark.parametrize(("trusted", "second"), [("127.0.0.0/8", 401), ("192.0.2.9", 429)])
+async def test_whose_x_forwarded_for_counts_is_a_setting(
+    tmp_path: Path, backend_database: str, graphql_url: str, trusted: str, second: int
+) -> None:
+    port = free_port()
+    variables = {
+        "CHAT_API_PORT": port,
+        "CHAT_DATABASE_URL": backend_database,
+        "CHAT_GRAPHQL_URL": graphql_url,
+        "HASURA_GRAPHQL_JWT_SECRET": JWT_SECRET,
+        "CHAT_LOGIN_ATTEMPTS_PER_ADDRESS": 1,
+        "CHAT_TRUSTED_PROXIES": trusted,
+    }
+    guess = {"username": "nobody-here", "password": "a wrong guess"}
+    with backend(tmp_path / "log", **variables):
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as api:
+            await _until_ready(api)
+            answers = [
+                await api.post("/auth/login", json=guess, headers={"X-Forwarded-For": address})
+                for address in ("192.0.2.1", "192.0.2.2")
+            ]
+    assert [answer.status_code for answer in answers] == [401, second]
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 async def test_it_ends_cleanly_and_an_answer_under_way_is_saved_as_failed(
     tmp_path: Path, backend_database: str, graphql_url: str, hasura: HasuraClient, how: signal.Signals

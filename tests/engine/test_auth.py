@@ -50,8 +50,13 @@ KEYS = {
 }
 
 
+class FromNow(int):
+    """Seconds from the moment a token is made: a table of cases is written long before it is run."""
+
+
 def token(claims: Any = CLAIMS, *, key: str = HMAC_KEY, algorithm: str = "HS256", **registered: Any) -> str:
-    payload = {"sub": "42", "exp": time.time() + 60, NAMESPACE: claims, **registered}
+    payload = {"sub": "42", "exp": FromNow(3600), NAMESPACE: claims, **registered}
+    payload = {k: time.time() + v if isinstance(v, FromNow) else v for k, v in payload.items()}
     return jwt.encode({k: v for k, v in payload.items() if v is not None}, key, algorithm)
 
 
@@ -103,13 +108,13 @@ def test_a_public_key_is_never_taken_for_a_shared_secret() -> None:
 @pytest.mark.parametrize(
     ("registered", "config", "reason"),
     [
-        ({"exp": time.time() - 5}, {}, "JWTExpired"),
-        ({"exp": time.time() - 5}, {"allowed_skew": 60}, None),
+        ({"exp": FromNow(-5)}, {}, "JWTExpired"),
+        ({"exp": FromNow(-5)}, {"allowed_skew": 60}, None),
         ({"exp": None}, {}, None),
         ({"exp": "soon"}, {}, "JWTClaimsSetDecodeError"),
-        ({"nbf": time.time() + 60}, {}, "JWTNotYetValid"),
-        ({"nbf": time.time() + 30}, {"allowed_skew": 60}, None),
-        ({"iat": time.time() + 60}, {}, "JWTIssuedAtFuture"),
+        ({"nbf": FromNow(60)}, {}, "JWTNotYetValid"),
+        ({"nbf": FromNow(30)}, {"allowed_skew": 60}, None),
+        ({"iat": FromNow(60)}, {}, "JWTIssuedAtFuture"),
         ({"aud": "us"}, {"audience": "us"}, None),
         ({"aud": ["them", "us"]}, {"audience": ["us", "others"]}, None),
         ({"aud": "them"}, {"audience": "us"}, "JWTNotInAudience"),

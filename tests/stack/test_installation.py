@@ -127,7 +127,7 @@ def values_of(installation: Installation, names: set[str]) -> set[str]:
 def test_each_process_holds_only_the_secrets_that_it_needs(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installation.environment |= {"CHAT_LLM_API_KEY": "sk-123", "PGPASSWORD": "pg"}
+    installation.environment |= {"CHAT_LLM_API_KEY": "sk-of-the-model", "PGPASSWORD": "the-one-of-psql"}
     all_secrets = values_of(installation, SECRETS | {"CHAT_LLM_API_KEY", "PGPASSWORD"})
 
     def held(environment: dict[str, str]) -> set[str]:

@@ -8,12 +8,19 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from gql import Client
 from gql.transport.exceptions import TransportError, TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from backend.services.hasura_client import operations
-from backend.services.hasura_client.errors import Unavailable, from_graphql
+from backend.services.hasura_client.errors import (
+    HasuraError,
+    PermissionDenied,
+    Unauthorized,
+    Unavailable,
+    from_graphql,
+)
 from backend.services.hasura_client.operations import Operation
 
 if TYPE_CHECKING:
@@ -23,6 +30,9 @@ if TYPE_CHECKING:
 
     from backend.services.hasura_client.transport import Transport
 
+log = structlog.get_logger(__name__)
+
+#: Between two attempts to reconnect, in seconds.
 LONGEST_WAIT = 5.0
 #: A page of long messages is larger than the library's default of 1 MiB.
 LARGEST_MESSAGE = 64 * 2**20
@@ -68,8 +78,9 @@ class LiveQueries:
                 error = from_graphql(exc.errors or [])
                 if not isinstance(error, Unavailable):
                     raise error from exc
-            except (TransportError, TimeoutError, OSError):
-                pass  # the loop below finds out why, and tries again
+                log.warning("live_query_interrupted", cause=type(error).__name__)
+            except (TransportError, TimeoutError, OSError) as exc:
+                log.warning("live_query_interrupted", cause=repr(exc))
             await self._raise_if_refused(token)
             failures += 1
             await asyncio.sleep(random.uniform(0.5, 1.0) * min(LONGEST_WAIT, 0.1 * 2 ** min(failures, 10)))  # noqa: S311
@@ -83,8 +94,10 @@ class LiveQueries:
         # How a WebSocket says "your token has expired" differs by protocol and version; HTTP has one code.
         try:
             await self._transport.execute(token, operations.PING, idempotent=False)
-        except Unavailable:
-            return
+        except (Unauthorized, PermissionDenied):
+            raise
+        except HasuraError:
+            return  # away, or not yet itself: worth another try
 
     @asynccontextmanager
     async def _connection(

@@ -10,7 +10,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.dialects.postgresql import array, distinct_on
 
 from hasura.engine.plan import nodes as n
 from hasura.engine.to_sql.calls import call, rows_of
@@ -122,7 +122,7 @@ def rows(
     if node.where != n.TRUE:
         query = query.where(condition(ctx, base, node.where))
     if node.distinct_on:
-        query = query.distinct(*(left(ctx, base, column) for column in node.distinct_on))
+        query = query.ext(distinct_on(*(left(ctx, base, column) for column in node.distinct_on)))
     query = query.order_by(*(_order(ctx, base, item) for item in node.order_by))
     limit = _limit(ctx, node, only_one=only_one)
     if limit is not None:
