@@ -83,8 +83,10 @@ async def test_a_failed_answer_says_so_and_is_tried_again_in_its_place(
     model.status = 400
     await send(page, "Tell me")
     await expect(page.get_by_test_id("retry")).to_be_visible()
+    await expect(last(page)).to_contain_text("refused the request")
     await shoot(page, "8-failed")
     await page.reload()
+    await expect(last(page)).to_contain_text("refused the request")
     model.status = 200
     await page.get_by_test_id("retry").click()
     await expect(answers(page)).to_contain_text("Hello there.")

@@ -39,6 +39,7 @@ async def test_a_user_registers_chats_and_signs_out(stack: Stack, visitors: Any,
     await page.get_by_test_id("title-input").press("Enter")
     await expect(page).to_have_url(re.compile(r"/chat/[0-9a-f-]{36}$"))
     await expect(item(page, "Planning the garden")).to_contain_text("0 messages")
+    await expect(page.get_by_test_id("session-title")).to_have_text("Planning the garden")
     await expect(page).to_have_title("Planning the garden · Chat sessions")
 
     # send, and see the answer

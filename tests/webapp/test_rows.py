@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.services.hasura_client import ChatMessage
 from webapp.state.rows import PAGE, TITLE_LENGTH, MessageRow, change, has_gap, merge, put, title_from, without
 
 
@@ -95,6 +99,44 @@ def test_merging_twice_is_merging_once_and_shows_nothing_twice(
     assert len({row.message_id for row in once}) == len(once)
     assert [row.row_id for row in once if row.row_id] == sorted(row.row_id for row in once if row.row_id)
     assert once[-1] == SENDING
+
+
+def message(**values: Any) -> ChatMessage:
+    given: dict[str, Any] = {
+        "id": 7,
+        "message_id": UUID(int=1),
+        "session_id": UUID(int=2),
+        "user_id": UUID(int=3),
+        "role": "assistant",
+        "content": "text",
+        "timestamp": datetime(2026, 3, 1, 12, tzinfo=UTC),
+        "status": "complete",
+        "reply_to": None,
+        "metadata": {},
+    }
+    return ChatMessage.model_validate(given | values)
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "problem"),
+    [
+        ({}, "complete", ""),
+        ({"status": "streaming"}, "streaming", ""),
+        ({"status": "failed", "metadata": {"error": {"message": "It is away."}}}, "failed", "It is away."),
+        ({"status": "failed", "metadata": {"error": "odd"}}, "failed", "The answer broke off."),
+        ({"status": "failed"}, "failed", "The answer broke off."),
+        (
+            {"status": "streaming", "metadata": {"lease_until": "2020-01-01T00:00:00+00:00"}},
+            "failed",
+            "The answer broke off.",
+        ),
+        ({"metadata": {"error": {"message": "of an earlier try"}}}, "complete", ""),
+    ],
+)
+def test_a_message_shows_how_it_stands(values: dict[str, Any], status: str, problem: str) -> None:
+    row = MessageRow.of(message(**values))
+    assert (row.status, row.problem, row.row_id) == (status, problem, 7)
+    assert row.timestamp == "2026-03-01T12:00:00+00:00"
 
 
 def test_rows_are_put_changed_and_removed_by_id() -> None:

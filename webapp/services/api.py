@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx2
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Api:
 
     async def ask(
         self, token: str, *, session_id: str, content: str, message_id: str
-    ) -> AsyncIterator[StreamEvent]:
+    ) -> AsyncGenerator[StreamEvent, None]:
         """The answer to a question as it is written. Raises ApiError before the first event, or
         ApiUnavailable when the stream breaks: the backend then goes on, and saves the answer.
         """

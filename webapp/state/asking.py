@@ -97,7 +97,7 @@ class Turn:
             case "done":
                 await self._end(status="complete", content=event.data["content"])
             case "error":
-                problem = event.data.get("detail") or "The assistant could not answer."
+                problem = event.data.get("detail") or "The answer broke off."
                 await self._end(status="failed", problem=str(problem))
 
     async def _begin(self, answer_id: str) -> None:

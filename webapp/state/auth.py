@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import reflex as rx
 
@@ -49,7 +49,8 @@ def local_path(wanted: str) -> str:
 
 def sign_in_address(reason: str, path: str) -> str:
     back = local_path(path)
-    return f"/sign-in?reason={reason}" + (f"&next={quote(back)}" if back != "/chat" else "")
+    query = {"reason": reason} | ({"next": back} if back != "/chat" else {})
+    return f"/sign-in?{urlencode({name: value for name, value in query.items() if value}, safe='/')}"
 
 
 class Auth(rx.State):

@@ -134,6 +134,11 @@ class ChatHistory(rx.State):
         except (SignedOut, ApiError):
             return None
         await login.ended.wait()
+        async with self:
+            auth = await self.get_state(Auth)
+            if not auth.user_id:  # signed out in this very tab, which is on its way already
+                self.reset()
+                return None
         return await self._leave("elsewhere")
 
     @rx.event(background=True, supersedes=True)
@@ -398,10 +403,10 @@ class ChatHistory(rx.State):
                 return None  # this tab follows it already
 
         async def find(message_id: UUID | None) -> ChatMessage:
-            found = message_id and await with_token(
-                login_id, lambda token: client.get_chat_message(token, message_id)
-            )
-            if not found:
+            if message_id is None:
+                raise NotFound("no such message")
+            found = await with_token(login_id, lambda token: client.get_chat_message(token, message_id))
+            if found is None:
                 raise NotFound("no such message")
             return found
 

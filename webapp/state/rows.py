@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,16 +55,16 @@ class MessageRow:
 
     @classmethod
     def of(cls, message: ChatMessage) -> MessageRow:
-        error = message.metadata.get("error")
-        detail = error.get("detail") or error.get("title") if isinstance(error, dict) else None
         status = "failed" if message.abandoned else message.status
+        error = message.metadata.get("error")
+        problem = error.get("message") if isinstance(error, dict) else None
         return cls(
             message_id=str(message.message_id),
             role=message.role,
             content=message.content,
             timestamp=message.timestamp.isoformat(),
             status=status,
-            problem=str(detail or "The assistant could not answer.") if status == "failed" else "",
+            problem=str(problem or "The answer broke off.") if status == "failed" else "",
             reply_to=str(message.reply_to or ""),
             row_id=message.id,
         )
@@ -116,7 +116,7 @@ def put(rows: Sequence[MessageRow], row: MessageRow) -> list[MessageRow]:
     return [*rows, row]
 
 
-def change(rows: Sequence[MessageRow], message_id: str, **values: str) -> list[MessageRow]:
+def change(rows: Sequence[MessageRow], message_id: str, **values: Any) -> list[MessageRow]:
     """`rows` with values of one of them changed; the same rows when it is not there."""
     return [replace(row, **values) if row.message_id == message_id else row for row in rows]
 
