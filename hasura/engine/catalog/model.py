@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -105,4 +105,4 @@ class Catalog:
 
     tables: Mapping[QualifiedName, Table]
     functions: Mapping[QualifiedName, Function]
-    enums: Mapping[QualifiedName, EnumValues]
+    enums: Mapping[QualifiedName, EnumValues] = field(default_factory=dict)
