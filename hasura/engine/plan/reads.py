@@ -49,11 +49,8 @@ class Reader:
             permissions.row_filter(self.source, table, self.role, "select"),
             where(self.source, self.role, arguments.get("where")),
         )
-        self.tables.add(table.key)
-        self.tables.update(tables_in(condition), *(_tables_of_order(item.target) for item in order))
-        if isinstance(source, n.FromFunction):
-            # What a function reads is not known here: a name that no table has, so nobody relies on being told.
-            self.tables.add(("function", ".".join(source.function)))
+        self.tables.update({table.key}, tables_in(condition), tables_read(source))
+        self.tables.update(*(_tables_of_order(item.target) for item in order))
         return n.Rows(
             source or n.FromTable(table.key),
             where=condition,
@@ -105,6 +102,7 @@ class Reader:
             case ColumnOf(column, redaction):
                 path = _json_path(selected.arguments.get("path"))
                 seen = permissions.seen(self.source, column.sql_name, redaction)
+                self.tables.update(tables_read(seen))
                 return n.ColumnField(seen, path, as_text=self._as_text(column))
             case RelationshipOf(relationship, target, aggregate):
                 if aggregate:
@@ -120,6 +118,7 @@ class Reader:
                 if target is None:
                     path = _json_path(selected.arguments.get("path"))
                     seen = permissions.seen(self.source, call, redaction)
+                    self.tables.update(tables_read(seen))
                     return n.ColumnField(seen, path, as_text=self._as_text(field))
                 rows = self.rows(target, selected, call)
                 if field.returns_set:
@@ -195,15 +194,35 @@ def tables_in(condition: n.Condition) -> set[QualifiedName]:
             return set().union(*(tables_in(item) for item in items))
         case n.Not(item):
             return tables_in(item)
-        case n.Exists(table=table, condition=inner) | n.Having(table=table, condition=inner):
+        case n.Exists(table=table, condition=inner, computed=computed):
+            return {table} | tables_in(inner) | tables_read(computed)
+        case n.Having(table=table, condition=inner):
             return {table} | tables_in(inner)
+        case n.Compare(column=left) | n.CompareColumns(column=left) | n.IsNull(column=left):
+            return tables_read(left)
+    return set()
+
+
+def tables_read(source: n.Left | n.RowSource | None) -> set[QualifiedName]:
+    """Tables that a value or a set of rows is made of.
+
+    What a function reads is not known here: it is a name that no table has, so nobody relies on being told.
+    """
+    match source:
+        case n.FromTable(table):
+            return {table}
+        case n.FromFunction(function) | n.Computed(function):
+            return {("function", ".".join(function))}
+        case n.Redacted(value, shown_if):
+            return tables_read(value) | tables_in(shown_if)
     return set()
 
 
 def _tables_of_order(target: n.OrderTarget) -> set[QualifiedName]:
     match target:
+        case n.OwnColumn(column):
+            return tables_read(column)
         case n.Related(table, _, visible, inner):
             return {table} | tables_in(visible) | _tables_of_order(inner)
-        case n.RelatedAggregate(table=table, visible=visible):
-            return {table} | tables_in(visible)
-    return set()
+        case n.RelatedAggregate(table=table, visible=visible, computed=computed):
+            return {table} | tables_in(visible) | tables_read(computed)
