@@ -60,7 +60,9 @@ def load_metadata_directory(path: Path) -> dict[str, Any]:
     return document
 
 
-def _read(file: Path, *, root: Path) -> Any:
+def _read(file: Path, *, root: Path, within: tuple[Path, ...] = ()) -> Any:
+    if file.resolve() in within:
+        raise BadRequest(f"{file}: includes itself")
     if root.resolve() not in file.resolve().parents:
         raise BadRequest(f"{file}: an include leaves the metadata folder")
     try:
@@ -69,14 +71,14 @@ def _read(file: Path, *, root: Path) -> Any:
         raise BadRequest(f"{file}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise BadRequest(f"{file}: {problem}") from problem
-    return _expand(content, file.parent, root)
+    return _expand(content, root, (*within, file.resolve()))
 
 
-def _expand(value: Any, folder: Path, root: Path) -> Any:
+def _expand(value: Any, root: Path, within: tuple[Path, ...]) -> Any:
     if isinstance(value, str) and value.startswith(INCLUDE):
-        return _read(folder / value.removeprefix(INCLUDE).strip(), root=root)
+        return _read(within[-1].parent / value.removeprefix(INCLUDE).strip(), root=root, within=within)
     if isinstance(value, list):
-        return [_expand(item, folder, root) for item in value]
+        return [_expand(item, root, within) for item in value]
     if isinstance(value, dict):
-        return {key: _expand(item, folder, root) for key, item in value.items()}
+        return {key: _expand(item, root, within) for key, item in value.items()}
     return value
