@@ -66,8 +66,6 @@ def _single(scalar: str, value: Any, path: str) -> str:
     if scalar in _INT_RANGES:
         return _integer(scalar, value, path)
     if scalar == "Boolean":
-        if isinstance(value, str):
-            return value
         if not isinstance(value, bool):
             raise ValidationFailed(f"expected a boolean for type 'Boolean', but found {kind(value)}", path)
         return "true" if value else "false"
@@ -92,8 +90,8 @@ def _single(scalar: str, value: Any, path: str) -> str:
 
 
 def _integer(scalar: str, value: Any, path: str) -> str:
-    if isinstance(value, str):
-        return value  # PostgreSQL reads it; a bigint must come so, JavaScript has no such integers
+    if isinstance(value, str) and scalar != "Int":
+        return value  # bigint may come as text: JavaScript has no such integers
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValidationFailed(
             f"expected a 32-bit integer for type '{scalar}', but found {kind(value)}", path
@@ -119,8 +117,6 @@ def _scientific(value: float | Decimal) -> str:
 
 
 def _natural(scalar: str, value: Any, path: str) -> str:
-    if scalar == "limit" and isinstance(value, str):
-        raise ValidationFailed(f"expected a 32-bit integer for type 'Int', but found {kind(value)}", path)
     text = _integer("Int" if scalar == "limit" else "bigint", value, path)
     if text.startswith("-"):
         raise ValidationFailed("unexpected negative value", path)
@@ -141,7 +137,7 @@ def _json_path(value: Any, path: str) -> str:
 
 
 def _number(scalar: str, value: Any, path: str) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str) and scalar != "Float":
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValidationFailed(f"expected a float for type '{scalar}', but found {kind(value)}", path)

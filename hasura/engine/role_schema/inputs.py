@@ -20,6 +20,7 @@ from graphql import (
 from hasura.engine.role_schema import scalars
 from hasura.engine.role_schema.aggregate_predicates import aggregate_bool_exp
 from hasura.engine.role_schema.meaning import (
+    MAY_BE_TEXT,
     AggregateFunction,
     Comparison,
     ComputedOf,
@@ -59,7 +60,11 @@ def select_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
             GraphQLList(GraphQLNonNull(select_column(types, table))), description="distinct select on columns"
         ),
         "limit": GraphQLArgument(GraphQLInt, description="limit the number of rows returned"),
-        "offset": GraphQLArgument(GraphQLInt, description="skip the first n rows. Use only with order_by"),
+        "offset": GraphQLArgument(
+            GraphQLInt,
+            description="skip the first n rows. Use only with order_by",
+            extensions={MAY_BE_TEXT: True},
+        ),
         "order_by": GraphQLArgument(
             GraphQLList(GraphQLNonNull(order_by(types, table))),
             description="sort the rows by one or more columns",
