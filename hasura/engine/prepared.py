@@ -122,6 +122,9 @@ class RoleSchema:
                     roots.append((alias, len(steps)))
                     path = root.path if isinstance(root, n.Insert) else "$"
                     steps.append((mutations.mutation(self.source, root), path))
+                case n.InsertTree():
+                    roots.append((alias, len(steps)))
+                    steps.append((mutations.insert_tree(self.source, root), "$"))
                 case n.UpdateMany():
                     roots.append((alias, len(steps)))
                     changes = tuple(mutations.mutation(self.source, update) for update in root.updates)
@@ -148,7 +151,9 @@ class RoleSchema:
 def _statements(prepared: Prepared) -> list[Statement]:
     statements = [prepared.query] if prepared.query else []
     for step, _ in prepared.steps:
-        if isinstance(step, Statement):
+        if isinstance(step, mutations.TreeSql):
+            statements += step.statements()
+        elif isinstance(step, Statement):
             statements.append(step)
         else:
             statements += [change.change for change in (step if isinstance(step, tuple) else (step,))]

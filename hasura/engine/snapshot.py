@@ -76,10 +76,17 @@ async def build_snapshot(
         raise ParseFailed(first["msg"], f"$.args.metadata{where}") from None
     if len(document.sources) > 1:
         raise BadRequest("this engine serves one source")
-    catalog = await read_catalog(connection)
+    tables = document.sources[0].tables if document.sources else ()
+    enums = [(table.table.schema_, table.table.name) for table in tables if table.is_enum]
+    catalog = await read_catalog(connection, enums)
     if not document.sources:
         return Snapshot(metadata, Source({}, {}, frozenset()), [], stringify_numeric)
-    source = resolve(document.sources[0], catalog, infer_function_permissions=infer_function_permissions)
+    source = resolve(
+        document.sources[0],
+        catalog,
+        document.inherited_roles,
+        infer_function_permissions=infer_function_permissions,
+    )
     inconsistencies = [*source.inconsistencies, *_unreadable_permissions(source)]
     return Snapshot(metadata, source, inconsistencies, stringify_numeric)
 

@@ -23,6 +23,7 @@ from hasura.engine.serve.app import create_app
 from hasura.engine.serve.engine import Engine
 from hasura.engine.settings import Settings
 from tests.conftest import free_port
+from tests.engine.bookshop import bookshop, bookshop_template  # noqa: F401 (fixtures)
 from tests.engine.served import chat, desk, library_template, shelf  # noqa: F401 (fixtures)
 
 METADATA = Path(__file__).parents[2] / "hasura" / "metadata"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ class PgType:
     sql: str
     #: the element's type, of an array
     element: PgType | None = None
+    #: the row type of a table
+    composite: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +82,27 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function; ``returns`` is the table whose rows it answers, or None."""
+    """A function; ``returns`` is the table whose rows it answers, or None; ``result`` its type in any case."""
 
     schema: str
     name: str
     arguments: tuple[Argument, ...]
     returns: QualifiedName | None
+    result: PgType
     returns_set: bool
     volatility: Literal["v", "s", "i"]
     comment: str | None
     overloaded: bool
 
 
+EnumValues: TypeAlias = tuple[tuple[str, str | None], ...]
+"""The rows of an enum table: (value, comment)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """A database's tables and functions by qualified name."""
+    """A database's tables and functions by qualified name, and the rows of its enum tables."""
 
     tables: Mapping[QualifiedName, Table]
     functions: Mapping[QualifiedName, Function]
+    enums: Mapping[QualifiedName, EnumValues] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from hasura.engine.catalog.model import (
@@ -22,7 +23,11 @@ from hasura.engine.catalog.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from psycopg import AsyncConnection
+
+    from hasura.engine.catalog.model import EnumValues, QualifiedName
 
 # Schemas that are PostgreSQL's or the engine's own. Toast and temporary ones have names of their own kind.
 _IGNORED = "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'hdb_catalog', 'hdb_lib')"
@@ -32,7 +37,8 @@ _CAST = """CASE {t}.typname WHEN 'bpchar' THEN 'bpchar' WHEN '_bpchar' THEN 'bpc
     WHEN 'bit' THEN '"bit"' WHEN '_bit' THEN '"bit"[]' ELSE format_type({t}.oid, NULL) END"""
 
 _TYPE = f"""jsonb_build_object(
-    'name', {{t}}.typname, 'sql', {_CAST},
+    'name', {{t}}.typname, 'sql', {_CAST}, 'composite',
+    EXISTS (SELECT FROM pg_class AS rel WHERE rel.oid = {{t}}.typrelid AND rel.relkind <> 'c'),
     'element', CASE WHEN {{t}}.typelem <> 0 AND {{t}}.typcategory = 'A' THEN
         (SELECT jsonb_build_object('name', e.typname, 'sql', {_CAST.format(t="e")})
            FROM pg_type e WHERE e.oid = {{t}}.typelem) END)"""
@@ -79,6 +85,7 @@ SELECT n.nspname AS schema, p.proname AS name, p.provolatile::text AS volatility
        CASE WHEN rt.typrelid <> 0 THEN (SELECT jsonb_build_array(rn.nspname, rc.relname)
             FROM pg_class rc JOIN pg_namespace rn ON rn.oid = rc.relnamespace
            WHERE rc.oid = rt.typrelid AND rc.relkind IN ('r', 'p', 'v', 'm', 'f')) END AS returns,
+       {_TYPE.format(t="rt")} AS result,
        p.pronargs AS inputs, p.pronargdefaults AS defaults, coalesce(p.proargnames, '{{}}') AS names,
        (SELECT coalesce(jsonb_agg({_TYPE.format(t="t")} ORDER BY u.place), '[]')
           FROM unnest(p.proargtypes) WITH ORDINALITY AS u (oid, place) JOIN pg_type t ON t.oid = u.oid) AS types,
@@ -91,15 +98,41 @@ SELECT n.nspname AS schema, p.proname AS name, p.provolatile::text AS volatility
 _UPDATABLE, _INSERTABLE, _DELETABLE = 1 << 2, 1 << 3, 1 << 4
 
 
-async def read_catalog(connection: AsyncConnection[Any]) -> Catalog:
+async def read_catalog(
+    connection: AsyncConnection[Any], enum_tables: Collection[QualifiedName] = ()
+) -> Catalog:
     """The catalog of the database that ``connection`` is on. Raises psycopg's errors."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         tables = [_table(**row) for row in await (await cursor.execute(_TABLES)).fetchall()]
         functions = [_function(**row) for row in await (await cursor.execute(_FUNCTIONS)).fetchall()]
+    by_name: dict[QualifiedName, Table] = {(table.schema, table.name): table for table in tables}
     return Catalog(
-        tables={(table.schema, table.name): table for table in tables},
+        tables=by_name,
         functions={(function.schema, function.name): function for function in functions},
+        enums={
+            key: await _enum_values(connection, by_name[key])
+            for key in enum_tables
+            if key in by_name and is_enum_table(by_name[key])
+        },
     )
+
+
+def is_enum_table(table: Table) -> bool:
+    """Whether a table can stand for an enum: a text as its primary key, and at most one more, its comment."""
+    texts = all(column.type.name in {"text", "varchar"} for column in table.columns)
+    key = table.primary_key
+    return texts and key is not None and len(key.columns) == 1 and len(table.columns) <= 2
+
+
+async def _enum_values(connection: AsyncConnection[Any], table: Table) -> EnumValues:
+    key = table.primary_key.columns[0] if table.primary_key else ""
+    comment = next((column.name for column in table.columns if column.name != key), None)
+    statement = sql.SQL("SELECT {}::text, {}::text FROM {} ORDER BY 1").format(
+        sql.Identifier(key),
+        sql.Identifier(comment) if comment else sql.SQL("NULL"),
+        sql.Identifier(table.schema, table.name),
+    )
+    return tuple([(row[0], row[1]) async for row in await connection.execute(statement)])
 
 
 def _table(
@@ -145,6 +178,7 @@ def _function(
     returns_set: bool,
     comment: str | None,
     returns: list[str] | None,
+    result: dict[str, Any],
     inputs: int,
     defaults: int,
     names: list[str],
@@ -163,6 +197,7 @@ def _function(
             for place, type_ in enumerate(types)
         ),
         returns=(returns[0], returns[1]) if returns else None,
+        result=_type(result),
         returns_set=returns_set,
         volatility=volatility,
         comment=comment,
@@ -172,4 +207,5 @@ def _function(
 
 def _type(value: dict[str, Any]) -> PgType:
     element = value.get("element")
-    return PgType(value["name"], value["sql"], _type(element) if element else None)
+    composite = bool(value.get("composite"))
+    return PgType(value["name"], value["sql"], _type(element) if element else None, composite)

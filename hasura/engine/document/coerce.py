@@ -10,6 +10,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLScalarType,
+    GraphQLString,
     Undefined,
 )
 from graphql.utilities import is_type_sub_type_of
@@ -17,7 +18,7 @@ from graphql.utilities import is_type_sub_type_of
 from hasura.engine.document import values as v
 from hasura.engine.document.scalars import encode, kind
 from hasura.engine.errors import ValidationFailed
-from hasura.engine.role_schema.meaning import KEY
+from hasura.engine.role_schema.meaning import KEY, ColumnOf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +122,9 @@ class Coercion:
             if isinstance(item, v.VariableRef):
                 has_default = field.default_value is not Undefined
                 value = self.argument(field.type, item, field_path, has_default=has_default)
+            elif way is None and isinstance(item, str) and isinstance(field.extensions.get(KEY), ColumnOf):
+                # A literal for a column may always be text: PostgreSQL reads it as the column's type.
+                value = self._coerce(_as_text(field.type), item, field_path, None)
             else:
                 value = self._coerce(field.type, item, field_path, None if way is None else (*way, name))
             entries.append(v.Entry(name, field.extensions.get(KEY), value, field_path))
@@ -171,6 +175,14 @@ class Coercion:
         if way is None or type_name == "Boolean":
             encode(type_name, value, path, many=many)
         return v.Scalar(v.FromVariable(way) if way is not None else v.Constant(raw), value, type_name, path)
+
+
+_NUMBERS = frozenset({"Int", "Float", "Boolean"})
+
+
+def _as_text(type_: GraphQLInputType) -> GraphQLInputType:
+    named = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    return GraphQLString if isinstance(named, GraphQLScalarType) and named.name in _NUMBERS else type_
 
 
 def _expectation(type_: GraphQLInputType) -> str:

@@ -17,6 +17,7 @@ from hasura.engine.errors import ParseFailed, ValidationFailed
 
 _INT_RANGES = {"Int": 31, "smallint": 15, "bigint": 63}
 _JSON = frozenset({"json", "jsonb"})
+_LABEL_PATH = re.compile(r"(?:[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)?")
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
 # Possessive: a name that is followed by nonsense is not tried again in every other cut.
 _JSON_PATH = re.compile(r"""\$?(?:\.?[^.\[\]]++|\[\d++\]|\["[^"]*+"\]|\['[^']*+'\])*+""")
@@ -78,6 +79,11 @@ def _single(scalar: str, value: Any, path: str) -> str:
         return str(value)
     if not isinstance(value, str):
         raise ParseFailed(f"A string is expected for type: {scalar}", path)
+    if scalar == "ltree" and not _LABEL_PATH.fullmatch(value):
+        raise ParseFailed(
+            "Expecting label path: a sequence of zero or more labels separated by dots, for example L1.L2.L3",
+            path,
+        )
     if "\0" in value:
         raise ParseFailed("\\u0000 cannot be converted to text", path)
     return value

@@ -13,6 +13,7 @@ from graphql import (
     FieldNode,
     FragmentSpreadNode,
     GraphQLObjectType,
+    GraphQLString,
     Undefined,
     get_named_type,
     is_leaf_type,
@@ -22,12 +23,19 @@ from graphql import (
 from hasura.engine.document.coerce import Coercion
 from hasura.engine.document.values import Null, Object, Scalar, raw_value
 from hasura.engine.errors import ValidationFailed
-from hasura.engine.role_schema.meaning import KEY, Meaning
+from hasura.engine.role_schema.meaning import KEY, MAY_BE_TEXT, Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from graphql import DirectiveNode, GraphQLField, GraphQLSchema, SelectionSetNode
+    from graphql import (
+        DirectiveNode,
+        GraphQLArgument,
+        GraphQLField,
+        GraphQLInputType,
+        GraphQLSchema,
+        SelectionSetNode,
+    )
 
     from hasura.engine.document.parse import Operation
     from hasura.engine.document.values import Value
@@ -145,6 +153,13 @@ class _Walk:
             tuple(nodes),
         )
 
+    @staticmethod
+    def argument_type(argument: GraphQLArgument, raw: Any) -> GraphQLInputType:
+        # An offset may be larger than GraphQL's Int, and then comes as text.
+        return (
+            GraphQLString if argument.extensions.get(MAY_BE_TEXT) and isinstance(raw, str) else argument.type
+        )
+
     def arguments(self, definition: GraphQLField, node: FieldNode, path: str) -> dict[str, Value]:
         given: dict[str, Any] = {
             argument.name.value: raw_value(argument.value) for argument in node.arguments or ()
@@ -158,7 +173,10 @@ class _Walk:
             if name in given:
                 has_default = argument.default_value is not Undefined
                 value = self.coercion.argument(
-                    argument.type, given[name], argument_path, has_default=has_default
+                    self.argument_type(argument, given[name]),
+                    given[name],
+                    argument_path,
+                    has_default=has_default,
                 )
                 if not isinstance(value, Null):
                     values[name] = value

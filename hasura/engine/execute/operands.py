@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,6 +24,8 @@ class Inputs:
 
     session: Session
     variables: Mapping[str, Any]
+    #: columns of the row that a nested insert belongs to
+    handed: Mapping[str, str | None] = field(default_factory=dict)
 
     def text(self, operand: n.Operand) -> str | None:
         """The operand's text for PostgreSQL.
@@ -42,6 +44,8 @@ class Inputs:
                 if value is None:
                     raise NotFound(f'missing session variable: "{name}"')
                 return value
+            case n.Handed(column):
+                return self.handed[column]
             case n.SessionDocument():
                 document = {**self.session.variables, "x-hasura-role": self.session.role}
                 return orjson.dumps(document).decode()

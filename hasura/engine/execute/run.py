@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psycopg.adapt import Loader
+import orjson
 
-from hasura.engine.errors import PermissionFailed
 from hasura.engine.execute.failures import translated
-from hasura.engine.to_sql.mutations import MutationSql
+from hasura.engine.execute.nested import insert_tree
+from hasura.engine.execute.statement import changed_records, row
+from hasura.engine.to_sql.mutations import MutationSql, TreeSql
 from hasura.engine.to_sql.statement import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psycopg import AsyncConnection
-    from psycopg.abc import Buffer
     from psycopg_pool import AsyncConnectionPool
 
     from hasura.engine.execute.operands import Inputs
 
     Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
-_NULL = b"null"
-_TRUE = b"t"
 
-#: one root field of a mutation: a change, several in order (their answers make a list), or a function's call
-Step = MutationSql | tuple[MutationSql, ...] | Statement
-
-
-class JsonText(Loader):
-    """A value as the bytes that PostgreSQL sent."""
-
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
+#: one root field of a mutation: a change, a nested insert, several changes in order (their answers make a
+#: list), or a function's call
+Step = MutationSql | TreeSql | tuple[MutationSql, ...] | Statement
 
 
 async def read(pool: Pool, statement: Statement, inputs: Inputs) -> list[bytes]:
@@ -45,7 +37,7 @@ async def read(pool: Pool, statement: Statement, inputs: Inputs) -> list[bytes]:
     parameters = inputs.parameters(statement.operands)
     with translated():
         async with pool.connection() as connection:
-            return await _row(connection, statement.sql, parameters)
+            return await row(connection, statement.sql, parameters)
 
 
 async def write(pool: Pool, steps: Sequence[tuple[Step, str]], inputs: Inputs) -> list[bytes]:
@@ -68,21 +60,25 @@ async def _step(connection: AsyncConnection[Any], step: Step, inputs: Inputs) ->
     if isinstance(step, tuple):
         return b"[%b]" % b",".join([await _step(connection, change, inputs) for change in step])
     if isinstance(step, Statement):
-        return (await _row(connection, step.sql, inputs.parameters(step.operands)))[0]
-    changed, held = await _row(connection, step.change.sql, inputs.parameters(step.change.operands))
-    if held != _TRUE:
-        raise PermissionFailed("check constraint of an insert/update permission has failed")
+        return (await row(connection, step.sql, inputs.parameters(step.operands)))[0]
+    if isinstance(step, TreeSql):
+        records, affected = await insert_tree(connection, step, inputs)
+        return await _answer(connection, step.answer, orjson.dumps(records).decode(), affected, inputs)
+    changed = await changed_records(connection, step.change, inputs)
     if step.answer is None:
         return changed
-    parameters = {**inputs.parameters(step.answer.operands), "records": changed.decode()}
-    return (await _row(connection, step.answer.sql, parameters))[0]
+    return await _answer(connection, step.answer, changed.decode(), None, inputs)
 
 
-async def _row(connection: AsyncConnection[Any], sql: str, parameters: dict[str, Any]) -> list[bytes]:
-    async with connection.cursor() as cursor:
-        for type_ in ("text", "bool"):
-            cursor.adapters.register_loader(type_, JsonText)
-        # Always prepared: one text serves every request of its shape, and psycopg keeps only the latest of them.
-        await cursor.execute(sql, parameters, prepare=True)
-        row = await cursor.fetchone()
-        return [_NULL if value is None else value for value in row or ()]
+async def _answer(
+    connection: AsyncConnection[Any],
+    answer: Statement | None,
+    records: str,
+    affected: int | None,
+    inputs: Inputs,
+) -> bytes:
+    """The answer made of changed rows; ``affected`` is theirs where nothing else was changed."""
+    assert answer is not None  # noqa: S101 (a root field always has one)
+    count = len(orjson.loads(records)) if affected is None else affected
+    parameters = {**inputs.parameters(answer.operands), "records": records, "affected": str(count)}
+    return (await row(connection, answer.sql, parameters))[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hasura.engine.execute.failures import translated
-from hasura.engine.execute.run import JsonText
+from hasura.engine.execute.statement import JsonText
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -32,6 +32,7 @@ Name = Annotated[QualifiedName, BeforeValidator(_qualified)]
 class ManualConfiguration(_Part):
     remote_table: Name
     column_mapping: dict[str, str]
+    insertion_order: Literal["before_parent", "after_parent"] | None = None
 
 
 class ForeignKeyOnRemote(_Part):
@@ -69,6 +70,7 @@ class InsertPermission(_Part):
 
 class SelectPermission(_Part):
     columns: Columns = ()
+    computed_fields: tuple[str, ...] = ()
     filter: BoolExpJson = {}
     limit: int | None = None
     allow_aggregations: bool = False
@@ -122,11 +124,25 @@ class TableConfiguration(_Part):
     comment: str | None = None
 
 
+class ComputedFieldDefinition(_Part):
+    function: Name
+    table_argument: str | None = None
+    session_argument: str | None = None
+
+
+class ComputedField(_Part):
+    name: str
+    definition: ComputedFieldDefinition
+    comment: str | None = None
+
+
 class Table(_Part):
     table: Name
+    is_enum: bool = False
     configuration: TableConfiguration = TableConfiguration()
     object_relationships: tuple[Relationship, ...] = ()
     array_relationships: tuple[Relationship, ...] = ()
+    computed_fields: tuple[ComputedField, ...] = ()
     insert_permissions: tuple[InsertEntry, ...] = ()
     select_permissions: tuple[SelectEntry, ...] = ()
     update_permissions: tuple[UpdateEntry, ...] = ()
@@ -158,8 +174,14 @@ class Source(_Part):
     functions: tuple[Function, ...] = ()
 
 
+class InheritedRole(_Part):
+    role_name: str
+    role_set: tuple[str, ...]
+
+
 class Metadata(_Part):
     """``{"version": 3, "sources": […]}``; pydantic's ``ValidationError`` when the document has another form."""
 
     version: Literal[3] = 3
     sources: tuple[Source, ...] = ()
+    inherited_roles: tuple[InheritedRole, ...] = ()

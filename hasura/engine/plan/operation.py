@@ -8,7 +8,8 @@ from hasura.engine.document import values as v
 from hasura.engine.document.selection import INTROSPECTION
 from hasura.engine.errors import NotSupported, ValidationFailed
 from hasura.engine.plan import nodes as n
-from hasura.engine.plan.mutations import delete, insert, update
+from hasura.engine.plan.inserts import insert
+from hasura.engine.plan.mutations import delete, update
 from hasura.engine.role_schema.meaning import (
     ColumnOf,
     DeleteRoot,

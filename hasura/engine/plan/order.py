@@ -8,12 +8,13 @@ from hasura.engine.document import values as v
 from hasura.engine.errors import ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan import permissions
-from hasura.engine.role_schema.meaning import AggregateFunction, ColumnOf, Count, RelationshipOf
+from hasura.engine.plan.operands import computed
+from hasura.engine.role_schema.meaning import AggregateFunction, ColumnOf, ComputedOf, Count, RelationshipOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hasura.engine.resolve.model import Column, Source
+    from hasura.engine.resolve.model import Source
 
     Wrap = Callable[[n.OrderTarget], n.OrderTarget]
 
@@ -31,7 +32,9 @@ def order_by(source: Source, role: str, value: v.Value | None) -> tuple[n.OrderB
     )
 
 
-def distinct_on(value: v.Value | None, order: tuple[n.OrderBy, ...], path: str) -> tuple[str, ...]:
+def distinct_on(
+    source: Source, value: v.Value | None, order: tuple[n.OrderBy, ...], path: str
+) -> tuple[n.Left, ...]:
     """The columns of ``distinct_on``, which must begin the order.
 
     Raises:
@@ -39,12 +42,11 @@ def distinct_on(value: v.Value | None, order: tuple[n.OrderBy, ...], path: str) 
     """
     if value is None:
         return ()
-    chosen: list[Column] = [
-        item.value
+    columns = tuple(
+        permissions.seen(source, item.value.column.sql_name, item.value.redaction)
         for item in (value.items if isinstance(value, v.List) else (value,))
         if isinstance(item, v.Enum)
-    ]
-    columns = tuple(column.sql_name for column in chosen)
+    )
     leading = [item.target.column if isinstance(item.target, n.OwnColumn) else None for item in order]
     if order and (len(leading) < len(columns) or set(leading[: len(columns)]) != set(columns)):
         raise ValidationFailed('"distinct_on" columns must match initial "order_by" columns', path)
@@ -56,13 +58,25 @@ def _object(source: Source, role: str, value: v.Object, wrap: Wrap) -> Iterator[
         if isinstance(entry.value, v.Null):
             continue
         match entry.meaning:
-            case ColumnOf(column):
-                yield _item(wrap(n.OwnColumn(column.sql_name)), entry.value)
+            case ColumnOf(column, redaction):
+                seen = permissions.seen(source, column.sql_name, redaction)
+                yield _item(wrap(n.OwnColumn(seen)), entry.value)
+            case ComputedOf(field, None, _, redaction):
+                seen = permissions.seen(source, computed(field), redaction)
+                yield _item(wrap(n.OwnColumn(seen)), entry.value)
+            case ComputedOf(field, target) if target is not None:
+                visible = permissions.row_filter(source, target, role, "select")
+                assert isinstance(entry.value, v.Object)  # noqa: S101
+                for function, column_name, ordering in _aggregates(source, entry.value):
+                    found = n.RelatedAggregate(
+                        target.key, (), visible, function, column_name, computed(field)
+                    )
+                    yield _item(wrap(found), ordering)
             case RelationshipOf(relationship, target, aggregate):
                 visible = permissions.row_filter(source, target, role, "select")
                 assert isinstance(entry.value, v.Object)  # noqa: S101
                 if aggregate:
-                    for function, column_name, ordering in _aggregates(entry.value):
+                    for function, column_name, ordering in _aggregates(source, entry.value):
                         found = n.RelatedAggregate(
                             target.key, relationship.columns, visible, function, column_name
                         )
@@ -81,7 +95,7 @@ def _object(source: Source, role: str, value: v.Object, wrap: Wrap) -> Iterator[
                 yield from _object(source, role, entry.value, through)
 
 
-def _aggregates(value: v.Object) -> Iterator[tuple[str, str | None, v.Value]]:
+def _aggregates(source: Source, value: v.Object) -> Iterator[tuple[str, n.Left | None, v.Value]]:
     for entry in value.entries:
         if isinstance(entry.value, v.Null):
             continue
@@ -90,7 +104,8 @@ def _aggregates(value: v.Object) -> Iterator[tuple[str, str | None, v.Value]]:
         elif isinstance(entry.meaning, AggregateFunction) and isinstance(entry.value, v.Object):
             for inner in entry.value.entries:
                 if isinstance(inner.meaning, ColumnOf) and not isinstance(inner.value, v.Null):
-                    yield entry.meaning.function, inner.meaning.column.sql_name, inner.value
+                    seen = permissions.seen(source, inner.meaning.column.sql_name, inner.meaning.redaction)
+                    yield entry.meaning.function, seen, inner.value
 
 
 def _item(target: n.OrderTarget, value: v.Value) -> n.OrderBy:

@@ -14,11 +14,13 @@ from hasura.engine.catalog.model import PgType
 from hasura.engine.document.values import Constant
 from hasura.engine.errors import BadRequest
 from hasura.engine.plan import nodes as n
+from hasura.engine.plan.operands import computed
 from hasura.engine.resolve.naming import scalar_name
 from hasura.engine.session import ADMIN
 
 if TYPE_CHECKING:
-    from hasura.engine.resolve.model import Column, Source, Table
+    from hasura.engine.resolve.model import Column, ComputedField, Source, Table
+    from hasura.engine.role_schema.meaning import Redaction
 
 Operation = Literal["select", "insert", "update", "delete"]
 
@@ -81,6 +83,13 @@ def presets(
     return tuple(found)
 
 
+def seen(source: Source, value: str | n.Computed, redaction: Redaction | None) -> n.Left:
+    """``value``, or null in the rows that do not show it to the role."""
+    if redaction is None:
+        return value
+    return n.Redacted(value, condition(source, redaction.table, redaction.shown_if))
+
+
 def limit(table: Table, role: str) -> int | None:
     """How many rows one read of the role may answer."""
     permissions = table.permissions.get(role)
@@ -133,7 +142,10 @@ class _Reader:
             return self.exists(value)
         column = table.by_sql_name.get(key)
         if column is not None:
-            return self.comparisons(column, value)
+            return self.comparisons(column.sql_name, column.type, value)
+        field = table.computed_fields.get(key)
+        if field is not None:
+            return self.computed(field, value)
         relationship = table.relationships.get(key)
         if relationship is None:
             raise BadRequest(f'"{key}" does not exist in table "{table.sql_name}"')
@@ -152,35 +164,41 @@ class _Reader:
             raise BadRequest(f'table "{key[1]}" is not tracked')
         return found
 
-    def comparisons(self, column: Column, value: Any) -> n.Condition:
+    def computed(self, field: ComputedField, value: Any) -> n.Condition:
+        if field.target is None:
+            return self.comparisons(computed(field), field.type, value)
+        target = self.table(field.target)
+        return n.Exists(target.key, (), self.expression(target, value), computed(field))
+
+    def comparisons(self, left: n.Left, type_: PgType, value: Any) -> n.Condition:
         if not isinstance(value, dict):  # {"id": 3} is short for {"id": {"_eq": 3}}
             value = {"_eq": value}
-        return n.both(*(self.comparison(column, key, raw) for key, raw in value.items()))
+        return n.both(*(self.comparison(left, type_, key, raw) for key, raw in value.items()))
 
-    def comparison(self, column: Column, key: str, raw: Any) -> n.Condition:
+    def comparison(self, left: n.Left, type_: PgType, key: str, raw: Any) -> n.Condition:
         operator = f"_{key[1:]}" if key.startswith("$") else key
         operator = _ALIASES.get(operator, operator)
         if operator == "_is_null":
-            return n.IsNull(column.sql_name, negated=not raw)
+            return n.IsNull(left, negated=not raw)
         if operator in _COLUMN_OPERATORS:
-            return self.columns(column, _COLUMN_OPERATORS[operator], raw)
+            return self.columns(left, _COLUMN_OPERATORS[operator], raw)
         if operator == "_cast":
             inner = raw.get("String", {})
-            items = (self.comparison(column, name, item) for name, item in inner.items())
+            items = (self.comparison(left, type_, name, item) for name, item in inner.items())
             return n.both(*(_as_text(item) for item in items))
         if operator not in _OPERATORS:
             raise BadRequest(f'unknown operator "{key}"')
         if operator.startswith("_has_key"):
-            return n.Compare(column.sql_name, operator, operand(raw, _TEXT, many=operator in _LISTS))
-        return n.Compare(column.sql_name, operator, operand(raw, column.type, many=operator in _LISTS))
+            type_ = _TEXT
+        return n.Compare(left, operator, operand(raw, type_, many=operator in _LISTS))
 
-    def columns(self, column: Column, operator: str, raw: Any) -> n.Condition:
+    def columns(self, left: n.Left, operator: str, raw: Any) -> n.Condition:
         of_root = isinstance(raw, list) and len(raw) == 2 and raw[0] == "$"
         name = raw[-1] if isinstance(raw, list) else raw
         table = self.root if of_root else None
         if table is not None and name not in table.by_sql_name:
             raise BadRequest(f'"{name}" does not exist in table "{table.sql_name}"')
-        return n.CompareColumns(column.sql_name, operator, str(name), of_root=of_root)
+        return n.CompareColumns(left, operator, str(name), of_root=of_root)
 
 
 def _as_text(item: n.Condition) -> n.Condition:

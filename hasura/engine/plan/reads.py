@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hasura.engine.document import values as v
-from hasura.engine.errors import ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan import permissions
-from hasura.engine.plan.conditions import operand, where
+from hasura.engine.plan.conditions import where
+from hasura.engine.plan.operands import computed, given_argument, operand
 from hasura.engine.plan.order import distinct_on, order_by
-from hasura.engine.role_schema import scalars
 from hasura.engine.role_schema.meaning import (
     AggregateFunction,
     AggregatePart,
     ColumnOf,
+    ComputedOf,
     Count,
     FunctionRoot,
     RelationshipOf,
@@ -24,7 +24,7 @@ from hasura.engine.role_schema.meaning import (
 if TYPE_CHECKING:
     from hasura.engine.catalog.model import QualifiedName
     from hasura.engine.document.selection import Selected
-    from hasura.engine.resolve.model import Column, Source, Table
+    from hasura.engine.resolve.model import Column, ComputedField, Source, Table
 
 #: types that JSON numbers cannot carry exactly; text when HASURA_GRAPHQL_STRINGIFY_NUMERIC_TYPES is on
 _WIDE_NUMBERS = frozenset({"bigint", "numeric", "float8"})
@@ -49,16 +49,15 @@ class Reader:
             permissions.row_filter(self.source, table, self.role, "select"),
             where(self.source, self.role, arguments.get("where")),
         )
-        self.tables.add(table.key)
-        self.tables.update(tables_in(condition), *(_tables_of_order(item.target) for item in order))
-        if isinstance(source, n.FromFunction):
-            # What a function reads is not known here: a name that no table has, so nobody relies on being told.
-            self.tables.add(("function", ".".join(source.function)))
+        self.tables.update({table.key}, tables_in(condition), tables_read(source))
+        self.tables.update(*(_tables_of_order(item.target) for item in order))
         return n.Rows(
             source or n.FromTable(table.key),
             where=condition,
             order_by=order,
-            distinct_on=distinct_on(arguments.get("distinct_on"), order, f"{selected.path}.args"),
+            distinct_on=distinct_on(
+                self.source, arguments.get("distinct_on"), order, f"{selected.path}.args"
+            ),
             limit=_natural("limit", arguments.get("limit")),
             offset=_natural("offset", arguments.get("offset")),
             role_limit=permissions.limit(table, self.role),
@@ -77,24 +76,14 @@ class Reader:
     def call(self, root: FunctionRoot, selected: Selected) -> n.Rows:
         """The rows that a function answers."""
         given = selected.argument_object("args")
-        arguments: list[tuple[str, n.Operand]] = []
-        for argument in root.function.arguments:
-            if argument.is_session:
-                arguments.append((argument.name, n.SessionDocument(argument.type.sql)))
-                continue
-            entry = next((e for e in given.entries if e.name == argument.name), None) if given else None
-            if entry is None:
-                if not argument.has_default:
-                    raise ValidationFailed(
-                        f'missing required field "{argument.name}"', f"{selected.path}.args.args"
-                    )
-                continue
-            if isinstance(entry.value, v.Null):
-                null = n.Slot(v.Constant(None), argument.scalar, argument.type.sql, entry.path)
-                arguments.append((argument.name, null))
-            else:
-                arguments.append((argument.name, operand(entry.value, argument.type.sql)))
-        return self.rows(root.table, selected, n.FromFunction(root.function.key, tuple(arguments)))
+        arguments = [
+            found
+            for argument in root.function.arguments
+            for found in given_argument(argument, given, selected.path)
+        ]
+        return self.rows(
+            root.table, selected, n.FromFunction(root.function.key, tuple(arguments), root.table.key)
+        )
 
     # -- fields
 
@@ -110,9 +99,11 @@ class Reader:
         match selected.meaning:
             case None:
                 return n.Typename(selected.parent)
-            case ColumnOf(column):
+            case ColumnOf(column, redaction):
                 path = _json_path(selected.arguments.get("path"))
-                return n.ColumnField(column.sql_name, path, as_text=self._as_text(column))
+                seen = permissions.seen(self.source, column.sql_name, redaction)
+                self.tables.update(tables_read(seen))
+                return n.ColumnField(seen, path, as_text=self._as_text(column))
             case RelationshipOf(relationship, target, aggregate):
                 if aggregate:
                     found = self.aggregate(target, self.rows(target, selected), selected)
@@ -122,10 +113,21 @@ class Reader:
                     return self.list(rows, selected)
                 # The role's limit is about lists; one row is one row.
                 return n.ObjectField(replace(rows, role_limit=None), self.fields(selected.selections))
+            case ComputedOf(field, target, _, redaction):
+                call = computed(field, selected.argument_object("args"), selected.path)
+                if target is None:
+                    path = _json_path(selected.arguments.get("path"))
+                    seen = permissions.seen(self.source, call, redaction)
+                    self.tables.update(tables_read(seen))
+                    return n.ColumnField(seen, path, as_text=self._as_text(field))
+                rows = self.rows(target, selected, call)
+                if field.returns_set:
+                    return self.list(rows, selected)
+                return n.ObjectField(replace(rows, role_limit=None), self.fields(selected.selections))
         raise TypeError(f"no field for {selected.meaning}")
 
-    def _as_text(self, column: Column) -> bool:
-        return self.stringify_numbers and column.scalar in _WIDE_NUMBERS and not column.is_array
+    def _as_text(self, field: Column | ComputedField) -> bool:
+        return self.stringify_numbers and field.scalar in _WIDE_NUMBERS and field.type.element is None
 
     # -- aggregates
 
@@ -148,17 +150,20 @@ class Reader:
         match selected.meaning:
             case Count():
                 columns = selected.arguments.get("columns")
-                names = [item.value.sql_name for item in _enums(columns)]
+                names = [
+                    permissions.seen(self.source, item.value.column.sql_name, item.value.redaction)
+                    for item in _enums(columns)
+                ]
                 distinct = selected.arguments.get("distinct")
                 return n.CountOf(tuple(names), isinstance(distinct, v.Scalar) and distinct.value is True)
             case AggregateFunction(function):
-                keeps_type = scalars.NUMERIC_AGGREGATES.get(function, True)
-                columns_of: list[tuple[str, str | n.Typename, bool]] = []
+                columns_of: list[tuple[str, n.Left | n.Typename, bool]] = []
                 for item in selected.selections:
                     if isinstance(item.meaning, ColumnOf):
                         column = item.meaning.column
-                        as_text = keeps_type and self._as_text(column)
-                        columns_of.append((item.alias, column.sql_name, as_text))
+                        as_text = self._as_text(column)
+                        seen = permissions.seen(self.source, column.sql_name, item.meaning.redaction)
+                        columns_of.append((item.alias, seen, as_text))
                     else:
                         columns_of.append((item.alias, n.Typename(item.parent), False))
                 return n.AggregateOf(function, tuple(columns_of))
@@ -189,15 +194,35 @@ def tables_in(condition: n.Condition) -> set[QualifiedName]:
             return set().union(*(tables_in(item) for item in items))
         case n.Not(item):
             return tables_in(item)
-        case n.Exists(table, _, inner):
+        case n.Exists(table=table, condition=inner, computed=computed):
+            return {table} | tables_in(inner) | tables_read(computed)
+        case n.Having(table=table, condition=inner):
             return {table} | tables_in(inner)
+        case n.Compare(column=left) | n.CompareColumns(column=left) | n.IsNull(column=left):
+            return tables_read(left)
+    return set()
+
+
+def tables_read(source: n.Left | n.RowSource | None) -> set[QualifiedName]:
+    """Tables that a value or a set of rows is made of.
+
+    What a function reads is not known here: it is a name that no table has, so nobody relies on being told.
+    """
+    match source:
+        case n.FromTable(table):
+            return {table}
+        case n.FromFunction(function) | n.Computed(function):
+            return {("function", ".".join(function))}
+        case n.Redacted(value, shown_if):
+            return tables_read(value) | tables_in(shown_if)
     return set()
 
 
 def _tables_of_order(target: n.OrderTarget) -> set[QualifiedName]:
     match target:
+        case n.OwnColumn(column):
+            return tables_read(column)
         case n.Related(table, _, visible, inner):
             return {table} | tables_in(visible) | _tables_of_order(inner)
-        case n.RelatedAggregate(table, _, visible):
-            return {table} | tables_in(visible)
-    return set()
+        case n.RelatedAggregate(table=table, visible=visible, computed=computed):
+            return {table} | tables_in(visible) | tables_read(computed)

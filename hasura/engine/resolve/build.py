@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hasura.engine.metadata.model import ForeignKeyOnRemote
+from hasura.engine.resolve.computed import computed_field
+from hasura.engine.resolve.inheritance import inherit
+from hasura.engine.resolve.misfit import Misfit
 from hasura.engine.resolve.model import (
     Argument,
     Column,
+    ComputedField,
+    Enum,
     Function,
     Permissions,
     Relationship,
@@ -17,18 +22,18 @@ from hasura.engine.resolve.model import (
 from hasura.engine.resolve.naming import default_name, is_graphql_name, root_fields, scalar_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hasura.engine.catalog import model as catalog
     from hasura.engine.metadata import model as metadata
 
 
-class _Misfit(Exception):
-    """One object of the metadata that the database cannot serve."""
-
-
 def resolve(
-    source: metadata.Source, database: catalog.Catalog, *, infer_function_permissions: bool = True
+    source: metadata.Source,
+    database: catalog.Catalog,
+    inherited_roles: Sequence[metadata.InheritedRole] = (),
+    *,
+    infer_function_permissions: bool = True,
 ) -> Source:
     """The tracked tables and functions of ``source`` in ``database``."""
     inconsistencies: list[dict[str, Any]] = []
@@ -39,7 +44,7 @@ def resolve(
             tables[key] = _table(
                 entry, key, database, tracked.keys() & database.tables.keys(), inconsistencies
             )
-        except _Misfit as misfit:
+        except Misfit as misfit:
             inconsistencies.append(_inconsistency("table", _definition(key), str(misfit)))
     # A relationship may point to a table that turned out to be inconsistent itself.
     functions: dict[catalog.QualifiedName, Function] = {}
@@ -47,8 +52,10 @@ def resolve(
         key = (function.function.schema_, function.function.name)
         try:
             functions[key] = _function(function, key, database, tables, infer_function_permissions)
-        except _Misfit as misfit:
+        except Misfit as misfit:
             inconsistencies.append(_inconsistency("function", _definition(key), str(misfit)))
+    tables, functions, disagreements = inherit(inherited_roles, tables, functions)
+    inconsistencies += disagreements
     roles = {role for table in tables.values() for role in table.permissions}
     roles |= {role for function in functions.values() for role in function.roles}
     return Source(tables, functions, frozenset(roles), tuple(inconsistencies))
@@ -78,11 +85,15 @@ def _table(
 ) -> Table:
     found = database.tables.get(key)
     if found is None:
-        raise _Misfit(f'no such table/view exists in source: "{key[1]}"')
+        raise Misfit(f'no such table/view exists in source: "{key[1]}"')
     name = entry.configuration.custom_name or default_name(key)
     if not is_graphql_name(name):
-        raise _Misfit(f'"{name}" is not a valid GraphQL identifier')
-    columns = [_column(column, entry.configuration) for column in found.columns]
+        raise Misfit(f'"{name}" is not a valid GraphQL identifier')
+    if entry.is_enum:
+        _check_enum(found, database)
+    columns = [
+        _column(column, entry.configuration, _enum_of(column, found, database)) for column in found.columns
+    ]
     columns = [column for column in columns if is_graphql_name(column.name)]
     relationships: dict[str, Relationship] = {}
     for relationship, many in _relationships(entry):
@@ -90,16 +101,24 @@ def _table(
             relationships[relationship.name] = _relationship(
                 relationship, found, database, set(known), many=many
             )
-        except _Misfit as misfit:
+        except Misfit as misfit:
             kind = "array_relationship" if many else "object_relationship"
             definition = {"name": relationship.name, "table": _definition(key)}
             inconsistencies.append(_inconsistency(kind, definition, str(misfit)))
+    computed_fields: dict[str, ComputedField] = {}
+    for computed in entry.computed_fields:
+        try:
+            computed_fields[computed.name] = computed_field(computed, found, database, set(known))
+        except Misfit as misfit:
+            definition = {"name": computed.name, "table": _definition(key)}
+            inconsistencies.append(_inconsistency("computed_field", definition, str(misfit)))
     return Table(
         key=key,
         name=name,
         columns={column.name: column for column in columns},
         by_sql_name={column.sql_name: column for column in columns},
         relationships=relationships,
+        computed_fields=computed_fields,
         root_fields=root_fields(name, entry.configuration.custom_root_fields),
         permissions=_permissions(entry),
         catalog=found,
@@ -107,19 +126,44 @@ def _table(
     )
 
 
-def _column(column: catalog.Column, configuration: metadata.TableConfiguration) -> Column:
+def _column(column: catalog.Column, configuration: metadata.TableConfiguration, enum: Enum | None) -> Column:
     config = configuration.column_config.get(column.name)
     custom = (config.custom_name if config else None) or configuration.custom_column_names.get(column.name)
     return Column(
         name=custom or column.name,
         sql_name=column.name,
         type=column.type,
-        scalar=scalar_name(column.type),
+        scalar=enum.name if enum else scalar_name(column.type),
         nullable=column.nullable,
         has_default=column.has_default,
         generated=column.generated,
         comment=(config.comment if config else None) or column.comment,
+        enum=enum,
     )
+
+
+def _check_enum(table: catalog.Table, database: catalog.Catalog) -> None:
+    values = database.enums.get((table.schema, table.name))
+    if values is None:
+        raise Misfit(
+            f'the table "{table.name}" cannot be used as an enum: it needs a primary key of one text column, '
+            "and at most one more text column for comments"
+        )
+    if not values:
+        raise Misfit(f'the table "{table.name}" cannot be used as an enum: it is empty')
+    bad = [value for value, _ in values if not is_graphql_name(value)]
+    if bad:
+        raise Misfit(
+            f'the table "{table.name}" cannot be used as an enum: "{bad[0]}" is not a valid GraphQL enum value name'
+        )
+
+
+def _enum_of(column: catalog.Column, table: catalog.Table, database: catalog.Catalog) -> Enum | None:
+    for key in table.foreign_keys:
+        values = database.enums.get(key.remote_table)
+        if key.columns == (column.name,) and values and all(is_graphql_name(value) for value, _ in values):
+            return Enum(f"{default_name(key.remote_table)}_enum", values)
+    return None
 
 
 def _relationships(entry: metadata.Table) -> Iterator[tuple[metadata.Relationship, bool]]:
@@ -138,16 +182,18 @@ def _relationship(
     many: bool,
 ) -> Relationship:
     using = entry.using
-    nullable = True
+    nullable, after_parent = True, many
     if using.manual_configuration is not None:
         manual = using.manual_configuration
         target = (manual.remote_table.schema_, manual.remote_table.name)
         columns = tuple(manual.column_mapping.items())
+        after_parent = many or manual.insertion_order == "after_parent"
     elif isinstance(using.foreign_key_constraint_on, ForeignKeyOnRemote):
         remote = using.foreign_key_constraint_on
         target = (remote.table.schema_, remote.table.name)
         back = _foreign_key(database.tables.get(target), remote.key)
         columns = tuple(zip(back.remote_columns, back.columns, strict=True))
+        after_parent = True
     elif using.foreign_key_constraint_on is not None:
         local = using.foreign_key_constraint_on
         names = (local,) if isinstance(local, str) else local
@@ -156,24 +202,24 @@ def _relationship(
         columns = tuple(zip(forth.columns, forth.remote_columns, strict=True))
         nullable = any(column.nullable for column in table.columns if column.name in names)
     else:
-        raise _Misfit("a relationship needs a foreign key or a manual configuration")
+        raise Misfit("a relationship needs a foreign key or a manual configuration")
     if target not in tracked:
-        raise _Misfit(f'table "{target[1]}" is not tracked')
+        raise Misfit(f'table "{target[1]}" is not tracked')
     for ends, joined in (
         (table, {ours for ours, _ in columns}),
         (database.tables[target], {its for _, its in columns}),
     ):
         missing = joined - {column.name for column in ends.columns}
         if missing:
-            raise _Misfit(f'column "{missing.pop()}" does not exist in table "{ends.name}"')
-    return Relationship(entry.name, many, target, columns, nullable, entry.comment)
+            raise Misfit(f'column "{missing.pop()}" does not exist in table "{ends.name}"')
+    return Relationship(entry.name, many, target, columns, nullable, after_parent, entry.comment)
 
 
 def _foreign_key(table: catalog.Table | None, columns: tuple[str, ...]) -> catalog.ForeignKey:
     for key in table.foreign_keys if table else ():
         if set(key.columns) == set(columns):
             return key
-    raise _Misfit(f"no foreign constraint exists on the given column(s): {', '.join(columns)}")
+    raise Misfit(f"no foreign constraint exists on the given column(s): {', '.join(columns)}")
 
 
 def _permissions(entry: metadata.Table) -> dict[str, Permissions]:
@@ -197,15 +243,11 @@ def _function(
 ) -> Function:
     found = database.functions.get(key)
     if found is None:
-        raise _Misfit(f'no such function exists: "{key[1]}"')
+        raise Misfit(f'no such function exists: "{key[1]}"')
     if found.overloaded:
-        raise _Misfit(f'function "{key[1]}" is overloaded. Overloaded functions are not supported')
+        raise Misfit(f'function "{key[1]}" is overloaded. Overloaded functions are not supported')
     if found.returns is None or found.returns not in tables:
-        raise _Misfit(f'the function "{key[1]}" does not return rows of a tracked table')
-    if any(
-        argument.type.name == table.catalog.name for argument in found.arguments for table in tables.values()
-    ):
-        raise _Misfit(f'the function "{key[1]}" takes a row of a table; that is for computed fields')
+        raise Misfit(f'the function "{key[1]}" does not return rows of a tracked table')
     configuration = entry.configuration
     is_mutation = (
         configuration.exposed_as or ("mutation" if found.volatility == "v" else "query")

@@ -9,8 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hasura.engine import catalog
-    from hasura.engine.catalog.model import PgType, QualifiedName
+    from hasura.engine.catalog.model import EnumValues, PgType, QualifiedName
     from hasura.engine.metadata import model as metadata
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Enum:
+    """The values of an enum table, as a GraphQL enum."""
+
+    name: str
+    values: EnumValues
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -26,6 +34,8 @@ class Column:
     has_default: bool
     generated: bool
     comment: str | None
+    #: the enum whose table it refers to; ``scalar`` is the enum's name then
+    enum: Enum | None = None
 
     @property
     def is_array(self) -> bool:
@@ -41,7 +51,47 @@ class Relationship:
     target: QualifiedName
     columns: tuple[tuple[str, str], ...]
     nullable: bool
+    #: in a nested insert the target's rows come after this table's, which they refer to
+    after_parent: bool
     comment: str | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Argument:
+    """A function's argument; ``scalar`` names the GraphQL type of its value."""
+
+    name: str
+    type: PgType
+    scalar: str
+    has_default: bool
+    is_session: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ComputedField:
+    """A function of a row, read like a column (``target`` None) or like a relationship to rows of ``target``.
+
+    ``row_argument`` is the place of the row among all arguments; ``arguments`` are all of them.
+    """
+
+    name: str
+    function: QualifiedName
+    arguments: tuple[Argument, ...]
+    row_argument: int
+    type: PgType
+    scalar: str
+    target: QualifiedName | None
+    returns_set: bool
+    comment: str | None
+
+    @property
+    def given(self) -> tuple[Argument, ...]:
+        """The arguments that a request gives."""
+        return tuple(
+            argument
+            for place, argument in enumerate(self.arguments)
+            if place != self.row_argument and not argument.is_session
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,6 +119,8 @@ class Permissions:
     insert: metadata.InsertPermission | None = None
     update: metadata.UpdatePermission | None = None
     delete: metadata.DeletePermission | None = None
+    #: of an inherited role: columns (and computed fields) that only some of its rows show, and when
+    redactions: Mapping[str, metadata.BoolExpJson] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -80,6 +132,7 @@ class Table:
     columns: Mapping[str, Column]
     by_sql_name: Mapping[str, Column]
     relationships: Mapping[str, Relationship]
+    computed_fields: Mapping[str, ComputedField]
     root_fields: RootFields
     permissions: Mapping[str, Permissions]
     catalog: catalog.model.Table
@@ -97,17 +150,6 @@ class Table:
     def primary_key(self) -> tuple[Column, ...]:
         key = self.catalog.primary_key
         return tuple(self.by_sql_name[name] for name in key.columns) if key else ()
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Argument:
-    """A function's argument; ``scalar`` names the GraphQL type of its value."""
-
-    name: str
-    type: PgType
-    scalar: str
-    has_default: bool
-    is_session: bool
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -32,8 +32,10 @@ def is_graphql_name(name: str) -> bool:
 
 
 def scalar_name(type_: PgType) -> str:
-    """The GraphQL scalar of a type, of the element of an array."""
+    """The GraphQL scalar of a type, of the element of an array. A table's row as a scalar is ``t_scalar``."""
     name = (type_.element or type_).name
+    if type_.composite:
+        return f"{name}_scalar"
     return _SCALARS.get(name, name)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hasura.engine.metadata.model import Columns
-    from hasura.engine.resolve.model import Column, Permissions, Table
+    from hasura.engine.resolve.model import Column, ComputedField, Permissions, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Access:
     """
 
     select: tuple[Column, ...] | None
+    computed: tuple[ComputedField, ...]
     insert: tuple[Column, ...] | None
     update: tuple[Column, ...] | None
     delete: bool
@@ -33,12 +34,17 @@ class Access:
     subscription_root_fields: frozenset[str] | None = None
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns it may select."""
+        return self.select or ()
+
+    @property
     def anything(self) -> bool:
         """Whether the role sees the table at all."""
         return self.select is not None or self.insert is not None or self.update is not None or self.delete
 
 
-_NOTHING = Access(None, None, None, delete=False, aggregate=False)
+_NOTHING = Access(None, (), None, None, delete=False, aggregate=False)
 
 
 def access(table: Table, role: str, *, backend: bool) -> Access:
@@ -54,6 +60,7 @@ def _everything(table: Table) -> Access:
     writable = tuple(column for column in columns if not column.generated)
     return Access(
         select=columns,
+        computed=tuple(table.computed_fields.values()),
         insert=writable if table.catalog.insertable else None,
         update=writable if table.catalog.updatable else None,
         delete=table.catalog.deletable,
@@ -70,8 +77,11 @@ def _restricted(table: Table, permissions: Permissions, *, backend: bool) -> Acc
         update = None
     if delete and ((delete.backend_only and not backend) or not table.catalog.deletable):
         delete = None
+    computed = _computed(table, select.computed_fields) if select else ()
+    columns = _columns(table, select.columns) if select else ()
     return Access(
-        select=(_columns(table, select.columns) or None) if select else None,
+        select=columns if columns or computed else None,
+        computed=computed,
         insert=_writable(table, insert.columns, insert.set.keys()) if insert else None,
         update=_writable(table, update.columns, update.set.keys()) if update else None,
         delete=delete is not None,
@@ -87,6 +97,11 @@ def _root_fields(names: tuple[str, ...] | None) -> frozenset[str] | None:
 
 def _columns(table: Table, names: Columns) -> tuple[Column, ...]:
     return tuple(column for column in table.columns.values() if names == "*" or column.sql_name in names)
+
+
+def _computed(table: Table, names: tuple[str, ...]) -> tuple[ComputedField, ...]:
+    # A field that answers a value needs a permission; one that answers rows is as visible as their table.
+    return tuple(f for f in table.computed_fields.values() if f.name in names or f.target is not None)
 
 
 def _writable(table: Table, names: Columns, presets: Iterable[str]) -> tuple[Column, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from graphql import (
     DirectiveLocation,
@@ -10,10 +10,7 @@ from graphql import (
     GraphQLBoolean,
     GraphQLDirective,
     GraphQLField,
-    GraphQLInputField,
-    GraphQLInputObjectType,
     GraphQLInt,
-    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -21,7 +18,7 @@ from graphql import (
 )
 from graphql.type import specified_directives
 
-from hasura.engine.role_schema.inputs import select_arguments, stream_arguments
+from hasura.engine.role_schema.inputs import function_arguments, select_arguments, stream_arguments
 from hasura.engine.role_schema.meaning import FunctionRoot, SelectRoot, carries
 from hasura.engine.role_schema.mutations import key_arguments, mutation_fields
 from hasura.engine.role_schema.outputs import aggregate, row, rows
@@ -29,7 +26,7 @@ from hasura.engine.role_schema.types import Types
 from hasura.engine.session import ADMIN
 
 if TYPE_CHECKING:
-    from graphql import GraphQLFieldMap, GraphQLInputType
+    from graphql import GraphQLFieldMap
 
     from hasura.engine.resolve.model import Function, Source, Table
 
@@ -55,7 +52,7 @@ def build_schema(source: Source, role: str, *, backend: bool = False) -> GraphQL
             queries.update(_reads(types, table, types.access(table).query_root_fields))
             allowed = types.access(table).subscription_root_fields
             subscriptions.update(_reads(types, table, allowed))
-            if allowed is None or "select_stream" in allowed:
+            if types.access(table).columns and (allowed is None or "select_stream" in allowed):
                 subscriptions[table.root_fields.select_stream] = _stream(types, table)
         mutations.update(mutation_fields(types, table))
     for function in source.functions.values():
@@ -135,7 +132,11 @@ def _calls(types: Types, function: Function) -> GraphQLFieldMap:
         return {}
     if types.role != ADMIN and not function.inferred and types.role not in function.roles:
         return {}
-    arguments = {**_function_arguments(types, function), **select_arguments(types, table)}
+    given = [argument for argument in function.arguments if not argument.is_session]
+    arguments = {
+        **function_arguments(types, f"{function.name}_args", function.name, given),
+        **select_arguments(types, table),
+    }
     result = rows(row(types, table)) if function.returns_set else row(types, table)
     fields: GraphQLFieldMap = {
         function.name: GraphQLField(
@@ -156,33 +157,3 @@ def _calls(types: Types, function: Function) -> GraphQLFieldMap:
             extensions=carries(FunctionRoot(function, table, aggregate=True)),
         )
     return fields
-
-
-def _function_arguments(types: Types, function: Function) -> dict[str, GraphQLArgument]:
-    given = [argument for argument in function.arguments if not argument.is_session]
-    if not given:
-        return {}
-    name = f"{function.name}_args"
-
-    def field(scalar_name: str, *, is_array: bool) -> GraphQLInputField:
-        type_ = cast("GraphQLInputType", types.scalar(scalar_name))
-        return GraphQLInputField(GraphQLList(type_) if is_array else type_)
-
-    args = types.once(
-        name,
-        lambda: GraphQLInputObjectType(
-            name,
-            {
-                argument.name: field(argument.scalar, is_array=argument.type.element is not None)
-                for argument in given
-                if argument.name
-            },
-        ),
-    )
-    optional = all(argument.has_default for argument in given)
-    return {
-        "args": GraphQLArgument(
-            args if optional else GraphQLNonNull(args),
-            description=f'input parameters for function "{function.name}"',
-        )
-    }

@@ -18,10 +18,12 @@ from graphql import (
 )
 
 from hasura.engine.role_schema import scalars
+from hasura.engine.role_schema.aggregate_predicates import aggregate_bool_exp
 from hasura.engine.role_schema.meaning import (
+    MAY_BE_TEXT,
     AggregateFunction,
-    ColumnOf,
     Comparison,
+    ComputedOf,
     Count,
     Logical,
     RelationshipOf,
@@ -29,9 +31,11 @@ from hasura.engine.role_schema.meaning import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from graphql import GraphQLEnumType
 
-    from hasura.engine.resolve.model import Column, Table
+    from hasura.engine.resolve.model import Argument, Column, Table
     from hasura.engine.role_schema.types import Types
 
 _ORDER = {
@@ -56,12 +60,38 @@ def select_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
             GraphQLList(GraphQLNonNull(select_column(types, table))), description="distinct select on columns"
         ),
         "limit": GraphQLArgument(GraphQLInt, description="limit the number of rows returned"),
-        "offset": GraphQLArgument(GraphQLInt, description="skip the first n rows. Use only with order_by"),
+        "offset": GraphQLArgument(
+            GraphQLInt,
+            description="skip the first n rows. Use only with order_by",
+            extensions={MAY_BE_TEXT: True},
+        ),
         "order_by": GraphQLArgument(
             GraphQLList(GraphQLNonNull(order_by(types, table))),
             description="sort the rows by one or more columns",
         ),
         "where": GraphQLArgument(bool_exp(types, table), description="filter the rows returned"),
+    }
+
+
+def function_arguments(
+    types: Types, name: str, function: str, given: Iterable[Argument]
+) -> dict[str, GraphQLArgument]:
+    """``args``, of a function that takes any; ``name`` is its input type's."""
+    fields = {
+        argument.name: GraphQLInputField(
+            types.input(argument.scalar, is_array=argument.type.element is not None)
+        )
+        for argument in given
+        if argument.name
+    }
+    if not fields:
+        return {}
+    args = types.once(name, lambda: GraphQLInputObjectType(name, fields))
+    optional = all(argument.has_default for argument in given)
+    return {
+        "args": GraphQLArgument(
+            args if optional else required(args), description=f'input parameters for function "{function}"'
+        )
     }
 
 
@@ -83,14 +113,33 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
         }
         for column in types.access(table).select or ():
             result[column.name] = GraphQLInputField(
-                comparison_exp(types, column.scalar, is_array=column.is_array),
-                extensions=carries(ColumnOf(column)),
+                column_comparison_exp(types, column),
+                extensions=types.column_of(table, column),
             )
+        for computed in types.access(table).computed:
+            if computed.given:  # a condition has no place for arguments
+                continue
+            target = types.target(computed.target) if computed.target else None
+            if computed.target is None:
+                is_array = computed.type.element is not None
+                result[computed.name] = GraphQLInputField(
+                    comparison_exp(types, computed.scalar, is_array=is_array),
+                    extensions=carries(ComputedOf(computed, redaction=types.redaction(table, computed.name))),
+                )
+            elif target is not None:
+                result[computed.name] = GraphQLInputField(
+                    bool_exp(types, target), extensions=carries(ComputedOf(computed, target))
+                )
         for relationship in table.relationships.values():
             target = types.target(relationship.target)
             if target is not None:
                 result[relationship.name] = GraphQLInputField(
                     bool_exp(types, target), extensions=carries(RelationshipOf(relationship, target))
+                )
+            if target is not None and relationship.many and types.access(target).aggregate:
+                result[f"{relationship.name}_aggregate"] = GraphQLInputField(
+                    aggregate_bool_exp(types, target, bool_exp, comparison_exp),
+                    extensions=carries(RelationshipOf(relationship, target, aggregate=True)),
                 )
         return result
 
@@ -100,6 +149,29 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
         "All fields are combined with a logical 'AND'."
     )
     return types.once(name, lambda: GraphQLInputObjectType(name, fields, description=description))
+
+
+def column_comparison_exp(types: Types, column: Column) -> GraphQLInputObjectType:
+    """The operators of a column: its scalar's, or an enum's few."""
+    if column.enum is None:
+        return comparison_exp(types, column.scalar, is_array=column.is_array)
+    own, enum = types.column_input(column), column.enum.name
+    operators: dict[str, GraphQLInputType] = dict.fromkeys(("_eq", "_neq"), own)
+    operators |= dict.fromkeys(scalars.MEMBERSHIP, GraphQLList(required(own)))
+    operators["_is_null"] = GraphQLBoolean
+    name = f"{enum}_comparison_exp"
+    return types.once(
+        name,
+        lambda: GraphQLInputObjectType(
+            name,
+            {
+                operator: GraphQLInputField(type_, extensions=carries(Comparison(operator)))
+                for operator, type_ in sorted(operators.items())
+            },
+            description=f'Boolean expression to compare columns of type "{enum}". '
+            "All fields are combined with logical 'AND'.",
+        ),
+    )
 
 
 def comparison_exp(types: Types, scalar: str, *, is_array: bool = False) -> GraphQLInputObjectType:
@@ -115,6 +187,10 @@ def comparison_exp(types: Types, scalar: str, *, is_array: bool = False) -> Grap
             result |= dict.fromkeys(scalars.TEXT, own)
         if scalar == "jsonb" or is_array:
             result |= dict.fromkeys(scalars.CONTAINMENT, own)
+        if scalar == "ltree" and not is_array:
+            result |= {
+                op: types.input(name, is_array=many) for op, (name, many) in scalars.LABEL_PATHS.items()
+            }
         if scalar == "jsonb" and not is_array:
             result |= {"_has_key": GraphQLString, "_has_keys_any": texts, "_has_keys_all": texts}
             result["_cast"] = _cast_exp(types)
@@ -153,9 +229,23 @@ def order_by(types: Types, table: Table) -> GraphQLInputObjectType:
 
     def fields() -> GraphQLInputFieldMap:
         result = {
-            column.name: GraphQLInputField(order_enum(types), extensions=carries(ColumnOf(column)))
+            column.name: GraphQLInputField(order_enum(types), extensions=types.column_of(table, column))
             for column in types.access(table).select or ()
         }
+        for computed in types.access(table).computed:
+            if computed.given:
+                continue
+            target = types.target(computed.target) if computed.target else None
+            if computed.target is None:
+                result[computed.name] = GraphQLInputField(
+                    order_enum(types),
+                    extensions=carries(ComputedOf(computed, redaction=types.redaction(table, computed.name))),
+                )
+            elif target is not None and types.access(target).aggregate:
+                result[f"{computed.name}_aggregate"] = GraphQLInputField(
+                    aggregate_order_by(types, target),
+                    extensions=carries(ComputedOf(computed, target, aggregate=True)),
+                )
         for relationship in table.relationships.values():
             target = types.target(relationship.target)
             if target is None:
@@ -192,7 +282,7 @@ def aggregate_order_by(types: Types, table: Table) -> GraphQLInputObjectType:
         for function, columns in aggregate_columns(types, table).items():
             name = f"{table.name}_{function}_order_by"
             inner = {
-                column.name: GraphQLInputField(order_enum(types), extensions=carries(ColumnOf(column)))
+                column.name: GraphQLInputField(order_enum(types), extensions=types.column_of(table, column))
                 for column in columns
             }
             result[function] = GraphQLInputField(
@@ -224,7 +314,9 @@ def stream_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
     def values() -> GraphQLInputObjectType:
         name = f"{table.name}_stream_cursor_value_input"
         fields = {
-            column.name: GraphQLInputField(types.column_input(column), extensions=carries(ColumnOf(column)))
+            column.name: GraphQLInputField(
+                types.column_input(column), extensions=types.column_of(table, column)
+            )
             for column in types.access(table).select or ()
         }
         description = "Initial value of the column from where the streaming should start"

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from hasura.engine.resolve.model import Column, Function, Relationship, Table
+    from hasura.engine.metadata.model import BoolExpJson
+    from hasura.engine.resolve.model import Column, ComputedField, Function, Relationship, Table
 
 KEY = "meaning"
+#: in the extensions of an argument of type Int that takes a string as well
+MAY_BE_TEXT = "may be text"
 
 RowSet: TypeAlias = Literal["rows", "one", "aggregate", "stream"]
 
@@ -23,10 +26,19 @@ def carries(meaning: object) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class Redaction:
+    """When a row of ``table`` shows a column to an inherited role; elsewhere stands null."""
+
+    table: Table
+    shown_if: BoolExpJson
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnOf:
     """A column's value, in a selection, a ``where``, an ``order_by`` or an input."""
 
     column: Column
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,16 @@ class RelationshipOf:
     relationship: Relationship
     target: Table
     aggregate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedOf:
+    """A computed field: a value, or rows of ``target``, or (``aggregate``) their aggregate."""
+
+    field: ComputedField
+    target: Table | None = None
+    aggregate: bool = False
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +72,13 @@ class Comparison:
     """An operator of a ``…_comparison_exp``; ``_cast`` compares the column's text."""
 
     operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatePredicate:
+    """A condition on an aggregate of related rows: ``count``, ``bool_and`` or ``bool_or``."""
+
+    function: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +144,10 @@ class DeleteRoot:
 Meaning: TypeAlias = (
     ColumnOf
     | RelationshipOf
+    | ComputedOf
     | Logical
     | Comparison
+    | AggregatePredicate
     | AggregatePart
     | Count
     | AggregateFunction

@@ -18,7 +18,14 @@ from graphql import (
 from hasura.engine.resolve.naming import is_graphql_name
 from hasura.engine.role_schema import scalars
 from hasura.engine.role_schema.inputs import bool_exp, required
-from hasura.engine.role_schema.meaning import ColumnOf, DeleteRoot, InsertRoot, UpdateRoot, carries
+from hasura.engine.role_schema.meaning import (
+    ColumnOf,
+    DeleteRoot,
+    InsertRoot,
+    RelationshipOf,
+    UpdateRoot,
+    carries,
+)
 from hasura.engine.role_schema.outputs import mutation_response, row
 
 if TYPE_CHECKING:
@@ -65,20 +72,10 @@ def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
     access = types.access(table)
     if not access.insert:  # GraphQL knows no input object without fields
         return {}
-    row_input = _columns_input(
-        types,
-        table,
-        "insert_input",
-        list(access.insert),
-        f'input type for inserting data into table "{table.name}"',
-    )
+    row_input = _insert_input(types, table)
     conflict = {}
-    # A constraint is named by an enum value, so one whose name GraphQL cannot say cannot be chosen.
-    keys = [key for key in table.catalog.unique_keys if is_graphql_name(key.name)]
-    if keys:
-        conflict["on_conflict"] = GraphQLArgument(
-            _on_conflict(types, table, keys), description="upsert condition"
-        )
+    if _choosable_keys(table):
+        conflict["on_conflict"] = GraphQLArgument(_on_conflict(types, table), description="upsert condition")
     many = GraphQLArgument(required(GraphQLList(required(row_input))), description="the rows to be inserted")
     fields = {
         table.root_fields.insert: GraphQLField(
@@ -101,13 +98,58 @@ def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
     return fields
 
 
-def _on_conflict(types: Types, table: Table, keys: list[UniqueKey]) -> GraphQLInputObjectType:
+def _insert_input(types: Types, table: Table) -> GraphQLInputObjectType:
+    name = f"{table.name}_insert_input"
+
+    def fields() -> dict[str, GraphQLInputField]:
+        result = {
+            column.name: GraphQLInputField(
+                types.column_input(column), description=column.comment, extensions=carries(ColumnOf(column))
+            )
+            for column in types.access(table).insert or ()
+        }
+        for relationship in table.relationships.values():
+            target = types.source.tables.get(relationship.target)
+            if target is not None and types.access(target).insert:
+                result[relationship.name] = GraphQLInputField(
+                    _nested_input(types, target, many=relationship.many),
+                    extensions=carries(RelationshipOf(relationship, target)),
+                )
+        return dict(sorted(result.items()))
+
+    description = f'input type for inserting data into table "{table.name}"'
+    return types.once(name, lambda: GraphQLInputObjectType(name, fields, description=description))
+
+
+def _nested_input(types: Types, target: Table, *, many: bool) -> GraphQLInputObjectType:
+    name = f"{target.name}_{'arr' if many else 'obj'}_rel_insert_input"
+
+    def fields() -> dict[str, GraphQLInputField]:
+        row_input = required(_insert_input(types, target))
+        result = {"data": GraphQLInputField(required(GraphQLList(row_input)) if many else row_input)}
+        if _choosable_keys(target):
+            result["on_conflict"] = GraphQLInputField(
+                _on_conflict(types, target), description="upsert condition"
+            )
+        return result
+
+    kind = "array" if many else "object"
+    description = f'input type for inserting {kind} relation for remote table "{target.name}"'
+    return types.once(name, lambda: GraphQLInputObjectType(name, fields, description=description))
+
+
+def _choosable_keys(table: Table) -> list[UniqueKey]:
+    # A constraint is named by an enum value, so one whose name GraphQL cannot say cannot be chosen.
+    return [key for key in table.catalog.unique_keys if is_graphql_name(key.name)]
+
+
+def _on_conflict(types: Types, table: Table) -> GraphQLInputObjectType:
     constraint = types.enum(
         f"{table.name}_constraint",
         f'unique or primary key constraints on table "{table.name}"',
         {
             key.name: (key, f"unique or primary key constraint on columns {', '.join(key.columns)}")
-            for key in keys
+            for key in _choosable_keys(table)
         },
     )
     update_column = types.columns_enum(

@@ -19,18 +19,23 @@ from graphql import (
 )
 
 from hasura.engine.role_schema import scalars
-from hasura.engine.role_schema.inputs import aggregate_columns, select_arguments, select_column
+from hasura.engine.role_schema.inputs import (
+    aggregate_columns,
+    function_arguments,
+    select_arguments,
+    select_column,
+)
 from hasura.engine.role_schema.meaning import (
     AggregateFunction,
     AggregatePart,
-    ColumnOf,
+    ComputedOf,
     Count,
     RelationshipOf,
     carries,
 )
 
 if TYPE_CHECKING:
-    from hasura.engine.resolve.model import Column, Table
+    from hasura.engine.resolve.model import Column, ComputedField, Table
     from hasura.engine.role_schema.types import Types
 
 
@@ -43,7 +48,7 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
     """The object type of a table's row, named as the table."""
 
     def fields() -> GraphQLFieldMap:
-        result = {column.name: _column(types, column) for column in types.access(table).select or ()}
+        result = {column.name: _column(types, table, column) for column in types.access(table).select or ()}
         for relationship in table.relationships.values():
             target = types.target(relationship.target)
             if target is None:
@@ -70,20 +75,49 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
                     description="An aggregate relationship",
                     extensions=carries(RelationshipOf(relationship, target, aggregate=True)),
                 )
+        for computed in types.access(table).computed:
+            field = _computed(types, table, computed)
+            if field is not None:
+                result[computed.name] = field
         return dict(sorted(result.items()))
 
     description = table.comment or f'columns and relationships of "{table.name}"'
     return types.once(table.name, lambda: GraphQLObjectType(table.name, fields, description=description))
 
 
-def _column(types: Types, column: Column) -> GraphQLField:
+def _column(types: Types, table: Table, column: Column) -> GraphQLField:
     path = (
         {"path": GraphQLArgument(GraphQLString, description="JSON select path")}
         if scalars.is_json(column)
         else None
     )
     return GraphQLField(
-        types.output(column), args=path, description=column.comment, extensions=carries(ColumnOf(column))
+        types.output(column), args=path, description=column.comment, extensions=types.column_of(table, column)
+    )
+
+
+def _computed(types: Types, table: Table, computed: ComputedField) -> GraphQLField | None:
+    name = f"{computed.function[1]}_{table.name}_args"
+    arguments = function_arguments(types, name, computed.function[1], computed.given)
+    if computed.target is None:
+        if computed.scalar in scalars.JSON:
+            arguments["path"] = GraphQLArgument(GraphQLString, description="JSON select path")
+        type_ = types.input(computed.scalar, is_array=computed.type.element is not None)
+        return GraphQLField(
+            cast("GraphQLOutputType", type_),
+            args=arguments,
+            description=computed.comment or "A computed field",
+            extensions=carries(ComputedOf(computed, redaction=types.redaction(table, computed.name))),
+        )
+    target = types.target(computed.target)
+    if target is None:
+        return None
+    shown = row(types, target)
+    return GraphQLField(
+        GraphQLList(GraphQLNonNull(shown)) if computed.returns_set else shown,
+        args={**arguments, **select_arguments(types, target)},
+        description=computed.comment or "A computed field",
+        extensions=carries(ComputedOf(computed, target)),
     )
 
 
@@ -140,7 +174,7 @@ def _function_fields(types: Types, table: Table, function: str, columns: list[Co
                 column.name: GraphQLField(
                     cast("GraphQLOutputType", types.scalar(column.scalar)) if keeps_type else GraphQLFloat,
                     description=column.comment,
-                    extensions=carries(ColumnOf(column)),
+                    extensions=types.column_of(table, column),
                 )
                 for column in columns
             },

@@ -19,6 +19,13 @@ TEXT = (
     "_regex", "_nregex", "_iregex", "_niregex",
 )  # fmt: skip
 CONTAINMENT = ("_contains", "_contained_in")
+#: operators on label paths: the type of their right side, and whether it is a list
+LABEL_PATHS = {
+    "_ancestor": ("ltree", False), "_ancestor_any": ("ltree", True),
+    "_descendant": ("ltree", False), "_descendant_any": ("ltree", True),
+    "_matches": ("lquery", False), "_matches_any": ("lquery", True),
+    "_matches_fulltext": ("ltxtquery", False),
+}  # fmt: skip
 
 #: types that the text operators compare
 TEXT_TYPES = frozenset({"String", "bpchar", "citext", "name"})
@@ -34,6 +41,10 @@ NUMERIC_AGGREGATES = {
 ORDERED_AGGREGATES = ("max", "min")
 
 
+#: types that a selection may give a ``path`` into
+JSON = frozenset({"json", "jsonb"})
+
+
 def scalar(name: str) -> GraphQLScalarType:
     """The scalar type called ``name``; one object a schema, so the caller keeps it."""
     return BUILT_IN.get(name) or GraphQLScalarType(name)
@@ -46,7 +57,7 @@ def is_jsonb(column: Column) -> bool:
 
 def is_json(column: Column) -> bool:
     """Whether a selection may give a ``path``."""
-    return column.scalar in {"json", "jsonb"} and not column.is_array
+    return column.scalar in JSON and not column.is_array
 
 
 def is_numeric(column: Column) -> bool:
@@ -56,4 +67,4 @@ def is_numeric(column: Column) -> bool:
 
 def is_ordered(column: Column) -> bool:
     """Whether ``max`` and ``min`` exist."""
-    return column.scalar not in _UNORDERED_TYPES and not column.is_array
+    return column.scalar not in _UNORDERED_TYPES and column.enum is None and not column.is_array

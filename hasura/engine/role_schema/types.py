@@ -6,7 +6,7 @@ messages, a message has a session), so their fields are thunks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from graphql import (
     GraphQLEnumType,
@@ -20,6 +20,7 @@ from graphql import (
 )
 
 from hasura.engine.role_schema.access import Access, access
+from hasura.engine.role_schema.meaning import ColumnOf, Redaction, carries
 from hasura.engine.role_schema.scalars import scalar
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ class Types:
             found = self._access[table.key] = access(table, self.role, backend=self.backend)
         return found
 
+    def column_of(self, table: Table, column: Column) -> dict[str, Any]:
+        """The ``extensions`` of a field that reads ``column``."""
+        return carries(ColumnOf(column, self.redaction(table, column.sql_name)))
+
+    def redaction(self, table: Table, name: str) -> Redaction | None:
+        """When the role sees a column or computed field, if not in every row."""
+        permissions = table.permissions.get(self.role)
+        shown_if = permissions.redactions.get(name) if permissions else None
+        return None if shown_if is None else Redaction(table, shown_if)
+
     def target(self, key: QualifiedName) -> Table | None:
         """The table that a relationship leads to, if the role may read it."""
         table = self.source.tables.get(key)
@@ -66,20 +77,27 @@ class Types:
 
     def output(self, column: Column) -> GraphQLOutputType:
         """The type of a column in a selection."""
-        type_ = cast("GraphQLScalarType", self.scalar(column.scalar))
+        type_ = self._leaf(column)
         if column.is_array:
             items = GraphQLList(GraphQLNonNull(type_))
             return items if column.nullable else GraphQLNonNull(items)
         return type_ if column.nullable else GraphQLNonNull(type_)
+
+    def column_input(self, column: Column) -> GraphQLInputType:
+        """The nullable type of a column's value in an argument."""
+        type_ = self._leaf(column)
+        return GraphQLList(GraphQLNonNull(type_)) if column.is_array else type_
 
     def input(self, scalar: str, *, is_array: bool = False) -> GraphQLInputType:
         """The nullable type of a scalar's value in an argument."""
         type_ = cast("GraphQLScalarType", self.scalar(scalar))
         return GraphQLList(GraphQLNonNull(type_)) if is_array else type_
 
-    def column_input(self, column: Column) -> GraphQLInputType:
-        """The nullable type of a column's value in an argument."""
-        return self.input(column.scalar, is_array=column.is_array)
+    def _leaf(self, column: Column) -> GraphQLScalarType | GraphQLEnumType:
+        if column.enum is None:
+            return cast("GraphQLScalarType", self.scalar(column.scalar))
+        values: dict[str, tuple[object, str | None]] = {v: (v, text) for v, text in column.enum.values}
+        return self.enum(column.enum.name, "", values)
 
     def enum(
         self, name: str, description: str, values: dict[str, tuple[object, str | None]]
@@ -98,7 +116,9 @@ class Types:
         self, table: Table, suffix: str, description: str, columns: tuple[Column, ...]
     ) -> GraphQLEnumType:
         """An enum of columns, such as ``t_select_column``; Hasura's ``_PLACEHOLDER`` when there is none."""
-        values: dict[str, tuple[object, str | None]] = {c.name: (c, "column name") for c in columns}
+        values: dict[str, tuple[object, str | None]] = {
+            c.name: (ColumnOf(c, self.redaction(table, c.sql_name)), "column name") for c in columns
+        }
         if not values:
             values = {"_PLACEHOLDER": (None, "placeholder (do not use)")}
         return self.enum(f"{table.name}_{suffix}", description, values)

@@ -17,9 +17,22 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from hasura.engine.plan import nodes as n
 from hasura.engine.to_sql.conditions import condition
 from hasura.engine.to_sql.reads import Json, json_list, json_object, object_of, records_of
-from hasura.engine.to_sql.statement import Context, Parameters, Row, Statement, as_text, compiled, constant
+from hasura.engine.to_sql.statement import (
+    Context,
+    Parameters,
+    Row,
+    SqlType,
+    Statement,
+    as_text,
+    compiled,
+    constant,
+    qualified_name,
+    quoted,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hasura.engine.catalog.model import QualifiedName
     from hasura.engine.resolve.model import Source
 
@@ -36,27 +49,89 @@ class MutationSql:
     answer: Statement | None
 
 
+@dataclass(frozen=True)
+class NestedSql:
+    """Rows inserted with another row: what of that row they get, or give."""
+
+    nested: n.Nested
+    tree: TreeSql
+
+
+@dataclass(frozen=True)
+class BranchSql:
+    """The statement of one row between those of its nested rows."""
+
+    change: Statement
+    before: tuple[NestedSql, ...]
+    after: tuple[NestedSql, ...]
+    path: str
+
+
+@dataclass(frozen=True)
+class TreeSql:
+    """The statements of a nested insert; ``answer`` takes ``records`` and ``affected``."""
+
+    table: QualifiedName
+    branches: tuple[BranchSql, ...]
+    answer: Statement | None
+
+    def statements(self) -> Iterator[Statement]:
+        """Every statement of the tree: its rows', its nested rows', its answer's."""
+        for branch in self.branches:
+            yield branch.change
+            for nested in (*branch.before, *branch.after):
+                yield from nested.tree.statements()
+        if self.answer is not None:
+            yield self.answer
+
+
+def insert_tree(source: Source, node: n.InsertTree) -> TreeSql:
+    """The statements of a nested insert, one for each row: a row's keys are known when it is there."""
+    branches = tuple(
+        BranchSql(
+            mutation(source, branch.row).change,
+            tuple(NestedSql(nested, insert_tree(source, nested.tree)) for nested in branch.before),
+            tuple(NestedSql(nested, insert_tree(source, nested.tree)) for nested in branch.after),
+            branch.row.path,
+        )
+        for branch in node.branches
+    )
+    return TreeSql(node.table, branches, _after(source, node.table, node.answer) if node.answer else None)
+
+
 def mutation(source: Source, node: n.Mutation) -> MutationSql:
     """The statements of one mutation."""
     binder = Parameters()
     ctx = Context(source, binder)
-    changed = Row(_change(node, ctx).cte(_CHANGED), _CHANGED)
+    changed = _changed(ctx, node.table, _change(node, ctx).cte(_CHANGED))
     held = sa.func.coalesce(sa.func.bool_and(changed.column(_CHECK)), sa.true())
-    if not _looks_around(node.answer):
-        text = as_text(_answer(ctx, node.answer, changed))
+    if node.answer is not None and not _looks_around(node.answer):
+        affected = sa.select(sa.func.count()).select_from(changed.source).scalar_subquery()
+        text = as_text(_answer(ctx, node.answer, changed, affected))
         statement = sa.select(text, sa.select(held).select_from(changed.source).scalar_subquery())
         return MutationSql(compiled(statement, binder.operands), None)
     records = sa.func.coalesce(
         sa.func.json_agg(sa.literal_column(f"{_CHANGED}.*")), sa.literal_column("'[]'::json")
     )
     change = compiled(sa.select(as_text(records), held).select_from(changed.source), binder.operands)
-    after = Parameters()
-    ctx = Context(source, after)
-    handed = records_of(ctx, node.table)
-    shown = (handed.column(name).label(name) for name in ctx.columns(node.table))
-    found = Row(sa.select(*shown).select_from(handed.source).cte(_CHANGED), _CHANGED)
-    answer = compiled(sa.select(as_text(_answer(ctx, node.answer, found))), after.operands)
-    return MutationSql(change, answer)
+    return MutationSql(change, _after(source, node.table, node.answer) if node.answer else None)
+
+
+def _after(source: Source, table: QualifiedName, answer: n.Answer) -> Statement:
+    """The answer, made of the changed rows in ``records``."""
+    binder = Parameters()
+    ctx = Context(source, binder)
+    handed = records_of(ctx, table)
+    shown = (handed.column(name).label(name) for name in ctx.columns(table))
+    found = _changed(ctx, table, sa.select(*shown).select_from(handed.source).cte(_CHANGED))
+    affected = sa.cast(sa.bindparam("affected", type_=sa.types.NullType()), SqlType("bigint"))
+    return compiled(sa.select(as_text(_answer(ctx, answer, found, affected))), binder.operands)
+
+
+def _changed(ctx: Context, table: QualifiedName, cte: sa.CTE) -> Row:
+    # The CTE has a column more than the table, so its rows are not of the table's type.
+    columns = ", ".join(f"{_CHANGED}.{quoted(name)}" for name in ctx.columns(table))
+    return Row(cte, _CHANGED, f"CAST(ROW({columns}) AS {qualified_name(table)})")
 
 
 def _looks_around(answer: n.Answer) -> bool:
@@ -66,10 +141,16 @@ def _looks_around(answer: n.Answer) -> bool:
 
 
 def _has_relationships(fields: n.Fields) -> bool:
-    return any(isinstance(node, n.ListField | n.ObjectField | n.AggregateField) for _, node in fields)
+    # A computed value, or a redaction, may look anywhere as well.
+    return any(
+        not isinstance(node.column, str)
+        if isinstance(node, n.ColumnField)
+        else isinstance(node, n.ListField | n.ObjectField | n.AggregateField)
+        for _, node in fields
+    )
 
 
-def _answer(ctx: Context, answer: n.Answer, changed: Row) -> Json:
+def _answer(ctx: Context, answer: n.Answer, changed: Row, affected: Json) -> Json:
     if isinstance(answer, n.SingleRow):
         one = (
             sa.select(object_of(ctx, answer.fields, changed))
@@ -81,7 +162,7 @@ def _answer(ctx: Context, answer: n.Answer, changed: Row) -> Json:
     for alias, part in answer.parts:
         match part:
             case n.AffectedRows():
-                value: Json = sa.select(sa.func.count()).select_from(changed.source).scalar_subquery()
+                value: Json = affected
             case n.Returning(fields):
                 shown = json_list(object_of(ctx, fields, changed))
                 value = sa.select(shown).select_from(changed.source).scalar_subquery()

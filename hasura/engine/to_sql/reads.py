@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import array, distinct_on
-from sqlalchemy.sql.elements import quoted_name
-from sqlalchemy.sql.functions import Function
 
 from hasura.engine.plan import nodes as n
-from hasura.engine.to_sql.conditions import condition
-from hasura.engine.to_sql.statement import Row, SqlType, as_text, constant, qualified_name
+from hasura.engine.to_sql.calls import call, rows_of
+from hasura.engine.to_sql.conditions import aggregated, columns_of, condition, left
+from hasura.engine.to_sql.statement import WHOLE, Row, SqlType, as_text, constant, qualified_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,7 +69,7 @@ def _(node: n.Typename, ctx: Context, row: Row) -> Json:
 
 @field.register(n.ColumnField)
 def _(node: n.ColumnField, ctx: Context, row: Row) -> Json:
-    column: Json = row.column(node.column)
+    column: Json = left(ctx, row, node.column)
     if node.json_path is not None:
         column = column.op("#>")(ctx.binder.bind(node.json_path))
     return as_text(column) if node.as_text else column
@@ -95,7 +94,7 @@ def _(node: n.AggregateField, ctx: Context, row: Row) -> Json:
         block.limit for _, block in node.blocks if isinstance(block, n.NodesBlock) and block.limit is not None
     ]
     if limits:
-        shown = [found.column(name).label(name) for name in sorted(columns)]
+        shown = [_handed_out(found, name) for name in sorted(columns)]
         place = sa.func.row_number().over().label("place__")
         found = ctx.subquery(sa.select(*shown, place).select_from(found.source))
     pairs = [(alias, _block(block, ctx, found)) for alias, block in node.blocks]
@@ -115,17 +114,15 @@ def rows(
     ctx: Context, node: n.Rows, outer: Row | None, columns: Iterable[str], *, only_one: bool = False
 ) -> Row:
     """The inner query: ``columns`` of the rows that ``node`` describes, joined to the ``outer`` row."""
-    base = _base(ctx, node.source)
-    shown = [base.column(name).label(name) for name in sorted(columns)] or [
-        sa.literal_column("1").label("one__")
-    ]
+    base = _base(ctx, node.source, outer)
+    shown = [_handed_out(base, name) for name in sorted(columns)] or [sa.literal_column("1").label("one__")]
     query = sa.select(*shown).select_from(base.source)
     if outer is not None:
         query = query.where(*(outer.column(theirs) == base.column(ours) for theirs, ours in node.pairs))
     if node.where != n.TRUE:
         query = query.where(condition(ctx, base, node.where))
     if node.distinct_on:
-        query = query.ext(distinct_on(*(base.column(name) for name in node.distinct_on)))
+        query = query.ext(distinct_on(*(left(ctx, base, column) for column in node.distinct_on)))
     query = query.order_by(*(_order(ctx, base, item) for item in node.order_by))
     limit = _limit(ctx, node, only_one=only_one)
     if limit is not None:
@@ -135,35 +132,25 @@ def rows(
     return ctx.subquery(query)
 
 
-def _base(ctx: Context, source: n.RowSource) -> Row:
+def _handed_out(row: Row, name: str) -> sa.ColumnElement[Any]:
+    value: sa.ColumnElement[Any] = sa.literal_column(row.whole) if name == WHOLE else row.column(name)
+    return value.label(name)
+
+
+def _base(ctx: Context, source: n.RowSource, outer: Row | None) -> Row:
     match source:
         case n.FromTable(table):
             return ctx.alias(table)
-        case n.FromFunction(function, arguments):
-            schema, name = function
-            given = [_argument(ctx, *argument) for argument in arguments]
-            table = next(f.table for f in ctx.source.functions.values() if f.key == function)
-            call: Function[Any] = Function(
-                quoted_name(name, quote=True), *given, packagenames=(quoted_name(schema, quote=True),)
-            )
-            return _called(ctx, call, table)
+        case n.FromFunction(rows_of=table) | n.Computed(rows_of=table) if table is not None:
+            return rows_of(ctx, call(ctx, source, outer), table)
+    raise TypeError(f"no rows in {source}")
 
 
 def records_of(ctx: Context, table: tuple[str, str]) -> Row:
     """Rows of ``table`` that the parameter ``records`` brings as a JSON list."""
     nothing = sa.cast(sa.null(), SqlType(qualified_name(table)))
     records = sa.cast(sa.bindparam("records", type_=sa.types.NullType()), SqlType("json"))
-    return _called(ctx, sa.func.json_populate_recordset(nothing, records), table)
-
-
-def _called(ctx: Context, call: Function[Any], table: tuple[str, str]) -> Row:
-    name = ctx.name()
-    return Row(call.table_valued(*ctx.columns(table)).alias(name), name)
-
-
-def _argument(ctx: Context, name: str, operand: n.Operand) -> sa.ColumnElement[Any]:
-    value = ctx.binder.bind(operand)
-    return sa.column(name).op("=>")(value) if name else value
+    return rows_of(ctx, sa.func.json_populate_recordset(nothing, records), table)
 
 
 def _limit(ctx: Context, node: n.Rows, *, only_one: bool) -> sa.ColumnElement[Any] | None:
@@ -189,13 +176,15 @@ def _order(ctx: Context, row: Row, item: n.OrderBy) -> sa.ColumnElement[Any]:
 def _order_target(ctx: Context, row: Row, target: n.OrderTarget) -> sa.ColumnElement[Any]:
     match target:
         case n.OwnColumn(column):
-            return row.column(column)
+            return left(ctx, row, column)
         case n.Related(table, pairs, visible, inner):
             other = ctx.alias(table)
             query = sa.select(_order_target(ctx, other, inner)).select_from(other.source)
-        case n.RelatedAggregate(table, pairs, visible, function, column):
-            other = ctx.alias(table)
-            value = sa.func.count() if column is None else getattr(sa.func, function)(other.column(column))
+        case n.RelatedAggregate(table, pairs, visible, function, column, computed):
+            other = rows_of(ctx, call(ctx, computed, row), table) if computed else ctx.alias(table)
+            value = (
+                sa.func.count() if column is None else getattr(sa.func, function)(left(ctx, other, column))
+            )
             query = sa.select(value).select_from(other.source)
     query = query.where(
         *(row.column(ours) == other.column(theirs) for ours, theirs in pairs), condition(ctx, other, visible)
@@ -214,9 +203,15 @@ def needed(fields: n.Fields) -> set[str]:
 def _needed(fields: n.Fields) -> Iterator[str]:
     for _, node in fields:
         if isinstance(node, n.ColumnField):
-            yield node.column
+            yield from columns_of(node.column)
+        elif _is_computed(node):
+            yield WHOLE
         elif isinstance(node, n.ListField | n.ObjectField | n.AggregateField):
             yield from (ours for ours, _ in node.rows.pairs)
+
+
+def _is_computed(node: n.Field) -> bool:
+    return isinstance(node, n.ListField | n.ObjectField) and isinstance(node.rows.source, n.Computed)
 
 
 def _columns_of_block(block: n.AggregateBlock | n.NodesBlock | n.Typename) -> set[str]:
@@ -225,9 +220,10 @@ def _columns_of_block(block: n.AggregateBlock | n.NodesBlock | n.Typename) -> se
     names: set[str] = set()
     for _, part in block.parts if isinstance(block, n.AggregateBlock) else ():
         if isinstance(part, n.CountOf):
-            names |= set(part.columns)
+            names = names.union(*(columns_of(column) for column in part.columns))
         elif isinstance(part, n.AggregateOf):
-            names |= {column for _, column, _ in part.columns if isinstance(column, str)}
+            shown = (column for _, column, _ in part.columns if not isinstance(column, n.Typename))
+            names = names.union(*(columns_of(column) for column in shown))
     return names
 
 
@@ -243,23 +239,19 @@ def _block(block: n.AggregateBlock | n.NodesBlock | n.Typename, ctx: Context, fo
             return json_list(item)
         shown = sa.func.json_agg(item).filter(found.column("place__") <= sa.literal_column(str(block.limit)))
         return sa.func.coalesce(shown, sa.literal_column("'[]'::json"))
-    return json_object([(alias, _part(part, found)) for alias, part in block.parts])
+    return json_object([(alias, _part(ctx, part, found)) for alias, part in block.parts])
 
 
-def _part(part: n.AggregatePart, found: Row) -> Json:
+def _part(ctx: Context, part: n.AggregatePart, found: Row) -> Json:
     if isinstance(part, n.Typename):
         return constant(part.name)
     if isinstance(part, n.CountOf):
-        columns = [found.column(name) for name in part.columns]
-        if not columns:
-            return sa.func.count()
-        counted: sa.ColumnElement[Any] = columns[0] if len(columns) == 1 else sa.tuple_(*columns)
-        return sa.func.count(sa.distinct(counted)) if part.distinct else sa.func.count(counted)
+        return aggregated(ctx, found, "count", part.columns, distinct=part.distinct)
     pairs: list[tuple[str, Json]] = []
     for alias, column, exact in part.columns:
         if isinstance(column, n.Typename):
             pairs.append((alias, constant(column.name)))
         else:
-            value = getattr(sa.func, part.function)(found.column(column))
+            value = aggregated(ctx, found, part.function, (column,))
             pairs.append((alias, as_text(value) if exact else value))
     return json_object(pairs)

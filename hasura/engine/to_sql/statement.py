@@ -23,6 +23,10 @@ _DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
 _NAMES = PGDialect(paramstyle="named").identifier_preparer  # type: ignore[no-untyped-call]
 
 
+#: the column in which an inner query hands out its whole row
+WHOLE = "row__"
+
+
 class SqlType(UserDefinedType[Any]):
     """A type by the name that a cast gives it; values are text on both sides."""
 
@@ -99,9 +103,11 @@ class Row:
     hang on that. Here a table is read where ``select_from`` names it, and nowhere else.
     """
 
-    def __init__(self, source: sa.FromClause, name: str) -> None:
+    def __init__(self, source: sa.FromClause, name: str, whole: str | None = None) -> None:
         self.source = source
         self.name = name
+        #: the row as one value of its table's type, for functions of a row
+        self.whole = whole or name
 
     def column(self, name: str) -> sa.ColumnElement[Any]:
         """A column of the row."""
@@ -123,7 +129,8 @@ class Context:
 
     def target(self, key: QualifiedName) -> Row:
         """The table that a mutation changes, as its conditions name it."""
-        return Row(self.table(key), qualified_name(key))
+        name = qualified_name(key)
+        return Row(self.table(key), name, f"{name}.*")
 
     def alias(self, key: QualifiedName) -> Row:
         """A table under a name that nothing else in the statement has."""
@@ -131,9 +138,9 @@ class Context:
         return Row(self.table(key).alias(name), name)
 
     def subquery(self, query: sa.Select[Any]) -> Row:
-        """The rows of ``query``, under a name of their own."""
+        """The rows of ``query``, under a name of their own. A whole row travels in the column ``WHOLE``."""
         name = self.name()
-        return Row(query.subquery(name), name)
+        return Row(query.subquery(name), name, f"{name}.{WHOLE}")
 
     def columns(self, key: QualifiedName) -> list[str]:
         """The names of a tracked table's columns."""
