@@ -65,6 +65,7 @@ async def test_another_tab_and_a_reloaded_page_join_the_answer(
     hold(model, "First", " second", after=1)
     await send(page, "Tell me")
     await expect(last(page)).to_contain_text("First")
+    await expect(page).to_have_url(re.compile("/chat/.+"))
     other = await ada.tab(page.url.removeprefix(ada.home))
     await expect(last(other)).to_contain_text("First")
     await page.reload()

@@ -90,3 +90,23 @@ async def test_a_message_that_is_too_long_stays_in_its_field(stack: Stack, visit
     await expect(page.get_by_text("This is too long by 4 characters.")).to_be_visible()
     await expect(page.get_by_test_id("message-input")).to_have_value(text)
     await expect(page.get_by_text("No chats yet")).to_be_visible()
+
+
+async def test_a_long_list_shows_more_on_demand(stack: Stack, e2e_database: str, visitors: Any) -> None:
+    ada = await visitors(stack)
+    page = await ada.register()
+    with psycopg.connect(e2e_database) as database:
+        database.execute(
+            "INSERT INTO chat_sessions (user_id, title)"
+            " SELECT id, 'chat ' || n || '.' FROM users, generate_series(1, 130) AS n WHERE username = %s ORDER BY n",
+            [ada.name],
+        )
+    items = page.get_by_test_id("session-item")
+    await expect(items).to_have_count(100)
+    await page.reload()
+    await page.get_by_role("button", name="Show more").click()
+    await expect(items).to_have_count(130)
+    await expect(page.get_by_role("button", name="Show more")).to_have_count(0)
+    await page.get_by_test_id("session-item").filter(has_text="chat 1.").get_by_role("link").click()
+    await expect(page.get_by_test_id("session-title")).to_have_text("chat 1.")
+    await expect(items).to_have_count(130)

@@ -88,6 +88,8 @@ async def test_a_user_registers_chats_and_signs_out(stack: Stack, visitors: Any,
     await expect(item(page, "The garden in March")).to_be_visible()
     await expect(page.get_by_test_id("session-title")).to_have_text("The garden in March")
 
+    await expect(second.get_by_test_id("session-title")).to_have_text("The garden in March")
+
     # sign out, everywhere
     await page.get_by_role("button", name="Sign out").click()
     await expect(page).to_have_url(re.compile("/sign-in"))

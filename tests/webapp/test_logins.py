@@ -3,74 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
+from tests.webapp.conftest import Backend, sign_in
 from webapp.services.api import Api, ApiUnavailable
 from webapp.services.login_store import LoginStore
 from webapp.services.logins import Logins, SignedOut
-
-
-class Backend:
-    """Speaks the backend's /auth: refresh tokens rotate, and one that is used twice ends the sign-in."""
-
-    def __init__(self) -> None:
-        self.valid = "refresh-0"
-        self.refreshes = 0
-        self.revoked: list[str] = []
-        self.answers = True
-        self.expires_in = 900
-
-    def tokens(self) -> dict[str, Any]:
-        return {
-            "access_token": f"access-{self.refreshes}",
-            "refresh_token": self.valid,
-            "token_type": "bearer",
-            "expires_in": self.expires_in,
-            "user": {"id": "u", "username": "ada", "display_name": "Ada"},
-        }
-
-    async def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        await asyncio.sleep(0.01)
-        if not self.answers:
-            raise httpx2.ConnectError("nobody there")
-        token = json.loads(request.content).get("refresh_token")
-        if request.url.path == "/auth/logout":
-            self.revoked.append(token)
-            return httpx2.Response(204)
-        if request.url.path == "/auth/refresh":
-            if token != self.valid:
-                return httpx2.Response(401, json={"title": "Unauthenticated", "detail": "used twice"})
-            self.refreshes += 1
-            self.valid = f"refresh-{self.refreshes}"
-        return httpx2.Response(200, json=self.tokens())
-
-
-@pytest.fixture
-def backend() -> Backend:
-    return Backend()
-
-
-@pytest.fixture
-def api(backend: Backend) -> Api:
-    return Api("http://backend", transport=httpx2.MockTransport(backend))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> LoginStore:
-    return LoginStore(tmp_path / "webapp" / "logins.sqlite3")
-
-
-async def sign_in(logins: Logins, api: Api) -> str:
-    ticket = await logins.begin(await api.login("ada", "password", client_ip="127.0.0.1"))
-    login_id = logins.collect(ticket)
-    assert login_id
-    assert logins.collect(ticket) is None, "a ticket works once"
-    return login_id
 
 
 async def test_a_token_is_used_until_shortly_before_it_ends(

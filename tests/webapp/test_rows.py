@@ -12,7 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.services.hasura_client import ChatMessage
-from webapp.state.rows import PAGE, TITLE_LENGTH, MessageRow, change, has_gap, merge, put, title_from, without
+from webapp.state.rows import (
+    LIST,
+    PAGE,
+    TITLE_LENGTH,
+    MessageRow,
+    SessionRow,
+    change,
+    has_gap,
+    merge,
+    merge_sessions,
+    put,
+    title_from,
+    without,
+)
 
 
 def stored(number: int, **values: str) -> MessageRow:
@@ -146,6 +159,32 @@ def test_rows_are_put_changed_and_removed_by_id() -> None:
     assert change(shown, "m2", status="failed") == [stored(1), stored(2, status="failed")]
     assert change(shown, "m9", status="failed") == shown
     assert without(shown, "m1") == [stored(2)]
+
+
+def session_rows(start: int, end: int) -> list[SessionRow]:
+    """Latest activity first, as the list has them."""
+    return [SessionRow(f"s{n}", updated_at=f"2026-01-01T00:00:00.{n:06}") for n in range(end, start, -1)]
+
+
+def test_older_sessions_stay_below_those_that_are_followed() -> None:
+    everything = session_rows(0, LIST + 50)
+    assert merge_sessions(everything, everything[:LIST]) == everything
+    active = replace(everything[-1], updated_at="2026-01-02T00:00:00")
+    assert merge_sessions(everything, [active, *everything[: LIST - 1]]) == [active, *everything[:-1]]
+
+
+def test_sessions_of_one_moment_are_ranked_by_their_rows() -> None:
+    everything = [
+        SessionRow(f"s{n}", updated_at="2026-01-01T00:00:00", row_id=n) for n in range(LIST + 9, 0, -1)
+    ]
+    assert merge_sessions(everything, everything[:LIST]) == everything
+
+
+def test_a_session_that_left_the_followed_ones_is_gone() -> None:
+    everything = session_rows(0, LIST + 50)
+    rest = [row for row in everything if row.session_id != "s140"]
+    assert merge_sessions(everything, rest[:LIST]) == rest
+    assert merge_sessions(everything, everything[:3]) == everything[:3]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import reflex as rx
 from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import MessageInput
 from webapp.state import Auth, ChatHistory
-from webapp.state.chat_history import LONGEST_MESSAGE
+from webapp.state.rows import LONGEST_MESSAGE
 
 
 def input_form() -> rx.Component:

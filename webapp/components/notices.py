@@ -19,7 +19,10 @@ def outage_banner() -> rx.Component:
                 " soon as the server is back."
             ),
             rx.el.button(
-                "Try again", type="button", class_name="text-button", on_click=ChatHistory.try_again
+                "Try again",
+                type="button",
+                class_name="text-button",
+                on_click=rx.call_script("window.location.reload()"),
             ),
             class_name="banner",
             role="status",

@@ -7,8 +7,8 @@ import reflex as rx
 from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import TitleInput
 from webapp.state import ChatHistory
-from webapp.state.chat_history import LONGEST_TITLE
 from webapp.state.layout import Layout
+from webapp.state.rows import LONGEST_TITLE
 
 OPEN = ChatHistory.current_session
 

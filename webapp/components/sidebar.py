@@ -10,9 +10,8 @@ import reflex as rx
 from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import LocalTime, TitleInput
 from webapp.state import Auth, ChatHistory
-from webapp.state.chat_history import LONGEST_TITLE
 from webapp.state.layout import Layout
-from webapp.state.rows import SessionRow
+from webapp.state.rows import LONGEST_TITLE, SessionRow
 
 CLOSE_DRAWER = rx.call_script("document.getElementById('sidebar')?.hidePopover?.()")
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4, uuid5
+from uuid import uuid4
 
 import reflex as rx
 
@@ -19,38 +18,29 @@ from backend.services.hasura_client import HasuraError, NotFound
 from webapp.services import services
 from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
+from webapp.state import sending
 from webapp.state.answer import Answer
-from webapp.state.asking import Lost, ask
 from webapp.state.auth import Auth, login_id_of, sign_in_address
 from webapp.state.calls import follow, with_token
 from webapp.state.layout import Layout
 from webapp.state.rows import (
     DEFAULT_TITLE,
+    LIST,
+    LONGEST_LIST,
+    LONGEST_TITLE,
     PAGE,
     MessageRow,
     SessionRow,
     has_gap,
     merge,
-    put,
-    title_from,
-    without,
+    merge_sessions,
+    shorten,
+    uuid_or_none,
 )
 from webapp.state.wording import explain
 
 if TYPE_CHECKING:
-    from backend.services.hasura_client import ChatMessage, ChatSession
-
-LONGEST_MESSAGE = 100_000
-LONGEST_TITLE = 200
-#: Makes the session of a first message from that message's id: sending it again finds the same session.
-_FIRST_MESSAGE = UUID("9c0c1d2e-6f0a-4c39-8f3c-5e0b8f5f7a11")
-
-
-def uuid_or_none(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+    from backend.services.hasura_client import ChatMessage
 
 
 class ChatHistory(rx.State):
@@ -71,7 +61,6 @@ class ChatHistory(rx.State):
     #: The message that could not be sent: the composer takes its text back.
     returned_id: str = ""
     _older: str | None = None
-    _list_limit: int = 100
 
     @rx.var
     def saved_ids(self) -> list[str]:
@@ -119,11 +108,6 @@ class ChatHistory(rx.State):
         await asyncio.sleep(2)
         return ChatHistory.open_page
 
-    @rx.event
-    async def try_again(self) -> Any:
-        """The banner's button."""
-        return ChatHistory.open_page
-
     # Live
 
     @rx.event(background=True, supersedes=True)
@@ -148,25 +132,33 @@ class ChatHistory(rx.State):
                 self.reachable = reachable
 
     @rx.event(background=True, supersedes=True)
-    async def load_all_sessions(self) -> Any:
+    async def load_all_sessions(self) -> AsyncIterator[Any]:
         """The list, now and after every change, whoever makes it."""
-        login_id, limit = login_id_of(self), self._list_limit
-        client = services().graphql
+        login_id, client = login_id_of(self), services().graphql
         try:
-            async for sessions in follow(login_id, lambda token: client.watch_sessions(token, limit=limit)):
+            async for sessions in follow(login_id, lambda token: client.watch_sessions(token, limit=LIST)):
                 async with self:
-                    self._take_sessions(sessions, limit)
+                    is_back = self._take_sessions([SessionRow.of(session) for session in sessions])
+                if is_back:
+                    yield ChatHistory.load_session(self.current_session.session_id)
         except SignedOut:
-            return await self._leave("expired")
+            yield await self._leave("expired")
         except HasuraError as exc:
             async with self:
                 self.sessions_loading, self.error = False, explain(exc)
-        return None
 
-    @rx.event
+    @rx.event(background=True)
     async def show_more_sessions(self) -> Any:
-        self._list_limit = min(self._list_limit + 200, 2000)
-        return ChatHistory.load_all_sessions
+        """A hundred more below the list. These are not live: whatever happens to one moves it to the top."""
+        async with self._reporting() as leave:
+            client, limit = services().graphql, min(len(self.sessions), LONGEST_LIST) + LIST
+            page = await with_token(
+                login_id_of(self), lambda token: client.get_user_chat_sessions(token, limit=limit)
+            )
+            async with self:
+                self.sessions = [SessionRow.of(session) for session in page.items]
+                self.more_sessions = page.next_cursor is not None and limit < LONGEST_LIST
+        return leave.event
 
     @rx.event(background=True, supersedes=True)
     async def load_session(self, session_id: str) -> Any:
@@ -348,82 +340,17 @@ class ChatHistory(rx.State):
 
         The composer chose `message_id`: sending it again, after whatever failure, never makes a second message.
         """
-        key, content = uuid_or_none(message_id), content.strip()
-        wanted = uuid_or_none(session_id) if session_id else key and uuid5(_FIRST_MESSAGE, str(key))
-        if key is None or wanted is None or not content:
-            return
-        async with self:
-            self.error = self.returned_id = ""
-            if len(content) > LONGEST_MESSAGE:
-                self.error = (
-                    f"A message may have {LONGEST_MESSAGE:,} characters; this one has {len(content):,}."
-                )
-                self.returned_id = message_id
-                return
-            if session_id == self.current_session.session_id:
-                row = MessageRow(message_id, "user", content, datetime.now(UTC).isoformat(), "sending")
-                self.messages = put(self.messages, row)
-        login_id, client = login_id_of(self), services().graphql
-        try:
-            if not session_id:
-                await with_token(
-                    login_id,
-                    lambda token: client.create_chat_session(
-                        token, title=title_from(content), session_id=wanted
-                    ),
-                )
-                async with self:
-                    self._show(str(wanted))
-                    self.current_session = SessionRow(session_id=str(wanted), title=title_from(content))
-                    row = MessageRow(message_id, "user", content, datetime.now(UTC).isoformat(), "sending")
-                    self.messages, self.loading = [row], False
-                yield rx.redirect(f"/chat/{wanted}")
-            await self._name_after(wanted, content)
-            await ask(self, login_id, session_id=str(wanted), message_id=message_id, content=content)
-        except Lost as lost:
-            async with self:
-                self.messages = without(self.messages, message_id)
-                self.returned_id, self.error = message_id, lost.advice
-        except SignedOut:
-            async with self:
-                self.messages = without(self.messages, message_id)
-                self.returned_id = message_id
-            yield await self._leave("expired")
-        except (HasuraError, ApiError) as exc:
-            async with self:
-                self.messages = without(self.messages, message_id)
-                self.returned_id, self.error = message_id, explain(exc)
+        async for event in sending.send(self, session_id, message_id, content.strip()):
+            yield event
 
     @rx.event(background=True)
     async def retry_answer(self, answer_id: str) -> Any:
         """Asks the question of a failed answer again; one that is still being written is joined instead."""
-        wanted, login_id, client = uuid_or_none(answer_id), login_id_of(self), services().graphql
         async with self:
             if (await self.get_state(Answer)).message_id == answer_id:
                 return None  # this tab follows it already
-
-        async def find(message_id: UUID | None) -> ChatMessage:
-            if message_id is None:
-                raise NotFound("no such message")
-            found = await with_token(login_id, lambda token: client.get_chat_message(token, message_id))
-            if found is None:
-                raise NotFound("no such message")
-            return found
-
         async with self._reporting() as leave:
-            answer = await find(wanted)
-            question = await find(answer.reply_to)
-            try:
-                await ask(
-                    self,
-                    login_id,
-                    session_id=str(question.session_id),
-                    message_id=str(question.message_id),
-                    content=question.content,
-                )
-            except Lost as lost:
-                async with self:
-                    self.error = lost.advice
+            await sending.ask_again(self, answer_id)
         return leave.event
 
     @rx.event
@@ -442,19 +369,23 @@ class ChatHistory(rx.State):
     def _lose(self) -> None:
         self.messages, self.has_older, self.loading, self.missing = [], False, False, True
 
-    def _take_sessions(self, sessions: list[ChatSession], limit: int) -> None:
-        rows = [SessionRow.of(session) for session in sessions]
+    def _take_sessions(self, window: list[SessionRow]) -> bool:
+        """Whether the open session, which was missing, is there again."""
+        rows = merge_sessions(self.sessions, window)
         if rows != self.sessions:
             self.sessions = rows
-        self.sessions_loading, self.more_sessions = False, len(rows) >= limit
+        self.sessions_loading = False
+        if len(rows) == len(window):  # nothing below it is shown yet
+            self.more_sessions = len(window) >= LIST
         current = self.current_session
         listed = [row for row in rows if row.session_id == current.session_id]
-        if listed and listed[0] != current:
+        if not listed:
+            if current.title and not self.more_sessions and not self.loading:
+                self._lose()
+            return False
+        if listed[0] != current:
             self.current_session = listed[0]
-            if self.missing:  # it was restored elsewhere
-                self.missing = False
-        elif not listed and current.title and not self.more_sessions and not self.loading:
-            self._lose()
+        return self.missing
 
     def _take_session(self, row: SessionRow) -> None:
         self.sessions = [row if s.session_id == row.session_id else s for s in self.sessions]
@@ -465,19 +396,6 @@ class ChatHistory(rx.State):
         rows = merge(self.messages, [MessageRow.of(message) for message in window])
         if rows != self.messages:
             self.messages = rows
-
-    async def _name_after(self, session_id: UUID, content: str) -> None:
-        """A session that nobody named is named by its first message."""
-        client = services().graphql
-        unnamed = self.current_session.title == DEFAULT_TITLE and self.current_session.total_messages == 0
-        if not unnamed or self.current_session.session_id != str(session_id):
-            return
-        changed = await with_token(
-            login_id_of(self),
-            lambda token: client.update_chat_session(token, session_id, title=title_from(content)),
-        )
-        async with self:
-            self._take_session(SessionRow.of(changed))
 
     async def _leave(self, reason: str) -> Any:
         """To the sign-in page and, after it, back here."""
@@ -505,7 +423,3 @@ class Leave:
     """Where to go, when the browser is no longer signed in."""
 
     event: Any = None
-
-
-def shorten(title: str, length: int = 40) -> str:
-    return title if len(title) <= length else title[: length - 1] + "…"

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from backend.services.hasura_client import ChatMessage, ChatSession
 
+LONGEST_MESSAGE = 100_000
+LONGEST_TITLE = 200
+#: Of a title that is made of a message.
 TITLE_LENGTH = 60
 DEFAULT_TITLE = "New chat"
 #: Messages that a page shows at first, follows live, and adds at a time when the reader asks for older ones.
 PAGE = 50
+#: Sessions that the list follows live, and adds at a time; and the most it ever shows.
+LIST = 100
+LONGEST_LIST = 2_000
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,12 @@ class SessionRow:
     category: str = ""
     total_messages: int = 0
     updated_at: str = ""
+    row_id: int = 0
+
+    @property
+    def rank(self) -> tuple[str, int]:
+        """Greater is higher in the list."""
+        return self.updated_at, self.row_id
 
     @classmethod
     def of(cls, session: ChatSession) -> SessionRow:
@@ -34,6 +47,7 @@ class SessionRow:
             category=session.category,
             total_messages=session.total_messages,
             updated_at=session.updated_at.isoformat(),
+            row_id=session.id,
         )
 
 
@@ -70,6 +84,17 @@ class MessageRow:
         )
 
 
+def uuid_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def shorten(title: str, length: int = 40) -> str:
+    return title if len(title) <= length else title[: length - 1] + "…"
+
+
 def title_from(text: str) -> str:
     """A session's name, from its first message: its first line, cut at a word."""
     line = " ".join(text.strip().splitlines()[0].split()) if text.strip() else ""
@@ -80,6 +105,17 @@ def title_from(text: str) -> str:
     cut = line[: TITLE_LENGTH - 1]
     whole_words = cut[: cut.rfind(" ")] if " " in cut[20:] else cut
     return whole_words.rstrip(" ,.;:") + "…"
+
+
+def merge_sessions(shown: Sequence[SessionRow], window: Sequence[SessionRow]) -> list[SessionRow]:
+    """The list when GraphQL says that `window` are now the latest sessions: older ones that are shown stay below."""
+    if len(window) < LIST:
+        return list(window)
+    newest = {row.session_id for row in window}
+    return [
+        *window,
+        *(row for row in shown if row.session_id not in newest and row.rank < window[-1].rank),
+    ]
 
 
 def has_gap(shown: Sequence[MessageRow], window: Sequence[MessageRow]) -> bool:

@@ -1,0 +1,106 @@
+"""What the states hold after what arrives."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+import reflex as rx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.services.hasura_client import ChatSession
+from webapp.state import Answer, ChatHistory
+from webapp.state.answer import FOLD
+from webapp.state.rows import LIST, MessageRow, SessionRow
+
+ANY_USER = UUID(int=9)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def session(number: int, title: str = "a chat", messages: int = 0) -> ChatSession:
+    return ChatSession(
+        id=number,
+        session_id=UUID(int=number),
+        user_id=ANY_USER,
+        title=title,
+        category="general",
+        total_messages=messages,
+        is_active=True,
+        created_at=NOON,
+        updated_at=NOON + timedelta(minutes=number),
+        last_message_at=None,
+    )
+
+
+@pytest.fixture
+async def history() -> ChatHistory:
+    root = rx.State(_reflex_internal_init=True)  # type: ignore[call-arg]
+    return await root.get_state(ChatHistory)
+
+
+def take(history: ChatHistory, sessions: list[ChatSession]) -> bool:
+    return history._take_sessions([SessionRow.of(session) for session in sessions])
+
+
+@given(st.lists(st.text(max_size=300)))
+async def test_an_answer_is_all_its_words_and_a_push_stays_small(words: list[str]) -> None:
+    answer = await rx.State(_reflex_internal_init=True).get_state(Answer)  # type: ignore[call-arg]
+    answer.begin("new")
+    for word in words:
+        answer.write("new", word)
+        answer.write("an older one", "no word of this")
+        assert len(answer.tail) <= FOLD
+    assert answer.head + answer.tail == "".join(words)
+    answer.end("an older one")
+    assert answer.message_id == "new"
+    answer.end("new")
+    assert (answer.message_id, answer.head, answer.tail) == ("", "", "")
+
+
+async def test_a_change_elsewhere_reaches_the_list_and_the_header(history: ChatHistory) -> None:
+    history._show(str(UUID(int=1)))
+    take(history, [session(2), session(1, "before")])
+    take(history, [session(1, "after", 3), session(2)])
+    assert [row.title for row in history.sessions] == ["after", "a chat"]
+    assert (history.current_session.title, history.current_session.total_messages) == ("after", 3)
+    assert history.page_title == "after · Chat sessions"
+    assert not history.sessions_loading
+
+
+async def test_a_chat_that_is_deleted_elsewhere_is_missing_until_it_is_restored(
+    history: ChatHistory,
+) -> None:
+    history._show(str(UUID(int=1)))
+    assert not take(history, [session(1)])
+    history.loading = False
+    assert not take(history, [session(2)])
+    assert history.missing
+    assert take(history, [session(1), session(2)]), "it must be loaded again"
+
+
+async def test_a_chat_beyond_the_end_of_the_list_is_not_missing(history: ChatHistory) -> None:
+    history.current_session, history.loading = SessionRow(str(UUID(int=1)), title="old"), False
+    take(history, [session(number) for number in range(200, 200 - LIST, -1)])
+    assert not history.missing
+    assert history.more_sessions
+
+
+async def test_the_composer_learns_which_questions_the_server_has(history: ChatHistory) -> None:
+    history.messages = [
+        MessageRow("1"),
+        MessageRow("2", role="assistant"),
+        MessageRow("3", status="sending"),
+    ]
+    assert history.saved_ids == ["1"]
+
+
+async def test_another_chat_starts_without_the_messages_and_errors_of_the_last(
+    history: ChatHistory,
+) -> None:
+    history.messages, history.error, history.has_older = [MessageRow("1")], "x", True
+    history._show(str(UUID(int=5)))
+    assert (history.messages, history.error, history.has_older, history.loading) == ([], "", False, True)
+    history._show("")
+    assert not history.loading
