@@ -39,7 +39,7 @@ async def answer(snapshot: Snapshot, pool: Pool, session: Session, request: Grap
         if operation.kind == "mutation":
             found = await run.write(pool, prepared.steps, inputs)
         else:
-            found = await run.read(pool, prepared.query, inputs) if prepared.query else []
+            found = await prepared.query.run(pool, inputs) if prepared.query else []
         return response.assemble(role.schema, operation, prepared.roots, found, values)
 
 

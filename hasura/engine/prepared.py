@@ -11,6 +11,7 @@ from cachetools import LRUCache
 from hasura.engine.document.parse import check_document
 from hasura.engine.document.selection import select_fields
 from hasura.engine.document.variables import declarations, given_values, shape
+from hasura.engine.execute.shared_read import SharedRead
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan.operation import is_stream, plan_operation, plan_stream
 from hasura.engine.plan.reads import Reader
@@ -39,7 +40,7 @@ class Prepared:
     (int), the schema (field nodes), or a constant (a typename)."""
 
     roots: tuple[tuple[str, int | tuple[FieldNode, ...] | n.Typename], ...]
-    query: Statement | None = None
+    query: SharedRead | None = None
     steps: tuple[tuple[run.Step, str], ...] = ()
 
 
@@ -135,7 +136,10 @@ class RoleSchema:
                 case _:
                     roots.append((alias, len(reads)))
                     reads.append(root)
-        query = queries.query(self.source, reads) if reads else None
+        if not reads:
+            return Prepared(tuple(roots), None, tuple(steps))
+        source = self.source
+        query = SharedRead(queries.query(source, reads), lambda: queries.shared_query(source, reads))
         return Prepared(tuple(roots), query, tuple(steps))
 
     def _make_live(self, operation: Operation, values: Mapping[str, Any]) -> PreparedLive:
@@ -149,7 +153,7 @@ class RoleSchema:
 
 
 def _statements(prepared: Prepared) -> list[Statement]:
-    statements = [prepared.query] if prepared.query else []
+    statements = [prepared.query.alone] if prepared.query else []
     for step, _ in prepared.steps:
         if isinstance(step, mutations.TreeSql):
             statements += step.statements()

@@ -28,18 +28,6 @@ if TYPE_CHECKING:
 Step = MutationSql | TreeSql | tuple[MutationSql, ...] | Statement
 
 
-async def read(pool: Pool, statement: Statement, inputs: Inputs) -> list[bytes]:
-    """The JSON text of each column of the statement's one row.
-
-    Raises:
-        EngineError: PostgreSQL refused, or is away.
-    """
-    parameters = inputs.parameters(statement.operands)
-    with translated():
-        async with pool.connection() as connection:
-            return await row(connection, statement.sql, parameters)
-
-
 async def write(pool: Pool, steps: Sequence[tuple[Step, str]], inputs: Inputs) -> list[bytes]:
     """The answers of mutations, in order, all of one transaction: the first failure undoes every one.
 

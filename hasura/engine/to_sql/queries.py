@@ -35,6 +35,21 @@ def query(source: Source, roots: list[n.Field]) -> Statement:
     return compiled(sa.select(*columns), binder.operands)
 
 
+def shared_query(source: Source, roots: list[n.Field]) -> Statement:
+    """As ``query``, for each request in ``result_vars``: a row ``(place, …)``, places counted from 1."""
+    binder = ResultVariables()
+    ctx = Context(source, binder)
+    columns = [as_text(field(root, ctx, _NO_ROW)).label(f"f{place}") for place, root in enumerate(roots)]
+    variables = sa.cast(sa.bindparam("result_vars", type_=sa.types.NullType()), ARRAY(JSONB))
+    requests = (
+        sa.func.unnest(variables)
+        .table_valued("result_vars", with_ordinality="place")
+        .render_derived(name="_subs")
+    )
+    statement = sa.select(sa.literal_column("_subs.place"), *columns).select_from(requests)
+    return compiled(statement, binder.operands)
+
+
 def _subscribers() -> sa.FromClause:
     ids = sa.cast(sa.bindparam("result_ids", type_=sa.types.NullType()), ARRAY(UUID))
     variables = sa.cast(sa.bindparam("result_vars", type_=sa.types.NullType()), ARRAY(JSONB))
