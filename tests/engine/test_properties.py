@@ -425,6 +425,13 @@ def _children(item: NodeWhere) -> NodeWhere:
     )
 
 
+def _count_children(item: NodeWhere, number: int) -> NodeWhere:
+    return NodeWhere(
+        f"{{children_aggregate: {{count: {{filter: {item.literal}, predicate: {{_eq: {number}}}}}}}}}",
+        lambda forest, node: sum(item.holds(forest, child) for child in forest.children(node)) == number,
+    )
+
+
 def _no(item: NodeWhere) -> NodeWhere:
     return NodeWhere(f"{{_not: {item.literal}}}", lambda forest, node: not item.holds(forest, node))
 
@@ -440,7 +447,11 @@ _labels = st.sampled_from(["a", "b", "c"])
 node_wheres = st.recursive(
     st.one_of(st.just(NodeWhere("{}", lambda *_: True)), _labels.map(_label)),
     lambda inner: st.one_of(
-        inner.map(_parent), inner.map(_children), inner.map(_no), st.builds(_either, inner, inner)
+        inner.map(_parent),
+        inner.map(_children),
+        st.builds(_count_children, inner, st.integers(0, 2)),
+        inner.map(_no),
+        st.builds(_either, inner, inner),
     ),
     max_leaves=4,
 )
