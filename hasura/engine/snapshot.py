@@ -37,6 +37,8 @@ class Snapshot:
     source: Source
     inconsistencies: list[dict[str, Any]]
     stringify_numeric: bool
+    #: roles that may not ask for the schema
+    not_introspectable: frozenset[str] = frozenset()
     _roles: dict[tuple[str, bool], RoleSchema] = field(default_factory=dict)
 
     @property
@@ -48,10 +50,16 @@ class Snapshot:
         """The schema that ``session`` sees."""
         known = session.role == ADMIN or session.role in self.source.roles
         # Roles that the metadata does not name all see the same: nothing.
+        known = known or session.role in self.not_introspectable
         key = (session.role if known else "", session.trusted_backend)
         found = self._roles.get(key)
         if found is None:
-            schema = build_schema(self.source, key[0], backend=session.trusted_backend)
+            schema = build_schema(
+                self.source,
+                key[0],
+                backend=session.trusted_backend,
+                introspectable=session.role not in self.not_introspectable,
+            )
             found = self._roles[key] = RoleSchema(self.source, key[0], schema, self.stringify_numeric)
         return found
 
@@ -79,8 +87,9 @@ async def build_snapshot(
     tables = document.sources[0].tables if document.sources else ()
     enums = [(table.table.schema_, table.table.name) for table in tables if table.is_enum]
     catalog = await read_catalog(connection, enums)
+    hidden_from = frozenset(document.graphql_schema_introspection.disabled_for_roles)
     if not document.sources:
-        return Snapshot(metadata, Source({}, {}, frozenset()), [], stringify_numeric)
+        return Snapshot(metadata, Source({}, {}, frozenset()), [], stringify_numeric, hidden_from)
     source = resolve(
         document.sources[0],
         catalog,
@@ -88,7 +97,7 @@ async def build_snapshot(
         infer_function_permissions=infer_function_permissions,
     )
     inconsistencies = [*source.inconsistencies, *_unreadable_permissions(source)]
-    return Snapshot(metadata, source, inconsistencies, stringify_numeric)
+    return Snapshot(metadata, source, inconsistencies, stringify_numeric, hidden_from)
 
 
 def _unreadable_permissions(source: Source) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from graphql import build_client_schema, get_introspection_query, parse, validat
 from hasura.engine import response
 from hasura.engine.session import Session
 from tests.engine.library import READER, writer
-from tests.engine.served import ADMIN, Chat, Served, user
+from tests.engine.served import ADMIN, Chat, Served, serving, user
 
 WHOLE = get_introspection_query(
     descriptions=True, specified_by_url=True, directive_is_repeatable=True, schema_description=True,
@@ -112,3 +112,40 @@ async def test_the_whole_schema_is_far_from_the_bound(shelf: Served, monkeypatch
     monkeypatch.setattr(response, "_MAX_RESOLVED", response._MAX_RESOLVED // 5)
     found: dict[str, Any] = await shelf.ask(ADMIN, WHOLE)
     assert found["__schema"]["types"]
+
+
+async def test_a_role_may_be_kept_from_the_schema(database_url: str) -> None:
+    """`graphql_schema_introspection` of the metadata: its queries work, its schema is not told."""
+    metadata = {
+        "version": 3,
+        "sources": [
+            {
+                "name": "default",
+                "tables": [
+                    {
+                        "table": "users",
+                        "select_permissions": [
+                            {"role": role, "permission": {"columns": ["id"], "filter": {}}}
+                            for role in ("user", "open")
+                        ],
+                    }
+                ],
+            }
+        ],
+        "graphql_schema_introspection": {"disabled_for_roles": ["user", "nobody"]},
+    }
+    async with serving(database_url, metadata) as served:
+        for role in ("user", "nobody"):
+            for field, selection in (
+                ("__schema", "{ queryType { name } }"),
+                ('__type(name: "users")', "{ name }"),
+            ):
+                code, path, message = await served.refusal(Session(role), f"{{ {field} {selection} }}")
+                name = field.split("(")[0]
+                assert (code, path) == ("validation-failed", f"$.selectionSet.{name}")
+                assert message == f"field '{name}' not found in type: 'query_root'"
+        assert await served.ask(Session("user"), "{ __typename users { id } }") == {
+            "__typename": "query_root",
+            "users": [],
+        }
+        assert "__schema" in await served.ask(Session("open"), "{ __schema { queryType { name } } }")

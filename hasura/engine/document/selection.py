@@ -23,7 +23,7 @@ from graphql import (
 from hasura.engine.document.coerce import Coercion
 from hasura.engine.document.values import Null, Object, Scalar, raw_value
 from hasura.engine.errors import ValidationFailed
-from hasura.engine.role_schema.meaning import KEY, MAY_BE_TEXT, Meaning
+from hasura.engine.role_schema.meaning import INTROSPECTABLE, KEY, MAY_BE_TEXT, Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,6 +73,9 @@ class _Walk:
         self.operation = operation
         self.coercion = coercion
         self.selected = 0
+
+    def introspects(self, type_: GraphQLObjectType) -> bool:
+        return type_ is self.schema.query_type and self.schema.extensions.get(INTROSPECTABLE, True) is True
 
     def selections(
         self, type_: GraphQLObjectType, sets: list[SelectionSetNode], path: str
@@ -126,7 +129,7 @@ class _Walk:
         field_path = f"{path}.selectionSet.{name}"
         for other in nodes[1:]:
             _check_mergeable(alias, node, other, path)
-        if name == "__typename" or (name in INTROSPECTION and type_ is self.schema.query_type):
+        if name == "__typename" or (name in INTROSPECTION and self.introspects(type_)):
             return Selected(alias, name, None, {}, (), field_path, type_.name, tuple(nodes))
         definition = type_.fields.get(name)
         if definition is None:

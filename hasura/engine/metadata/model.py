@@ -179,9 +179,14 @@ class InheritedRole(_Part):
     role_set: tuple[str, ...]
 
 
+class SchemaIntrospection(_Part):
+    disabled_for_roles: tuple[str, ...] = ()
+
+
 class Metadata(_Part):
     """``{"version": 3, "sources": […]}``; pydantic's ``ValidationError`` when the document has another form."""
 
     version: Literal[3] = 3
     sources: tuple[Source, ...] = ()
     inherited_roles: tuple[InheritedRole, ...] = ()
+    graphql_schema_introspection: SchemaIntrospection = SchemaIntrospection()

@@ -19,7 +19,7 @@ from graphql import (
 from graphql.type import specified_directives
 
 from hasura.engine.role_schema.inputs import function_arguments, select_arguments, stream_arguments
-from hasura.engine.role_schema.meaning import FunctionRoot, SelectRoot, carries
+from hasura.engine.role_schema.meaning import INTROSPECTABLE, FunctionRoot, SelectRoot, carries
 from hasura.engine.role_schema.mutations import key_arguments, mutation_fields
 from hasura.engine.role_schema.outputs import aggregate, row, rows
 from hasura.engine.role_schema.types import Types
@@ -41,7 +41,9 @@ _CACHED = GraphQLDirective(
 )
 
 
-def build_schema(source: Source, role: str, *, backend: bool = False) -> GraphQLSchema:
+def build_schema(
+    source: Source, role: str, *, backend: bool = False, introspectable: bool = True
+) -> GraphQLSchema:
     """The schema of ``role``; a role that nothing is permitted to still has a (bare) ``query_root``."""
     types = Types(source, role, backend=backend)
     queries: GraphQLFieldMap = {}
@@ -73,6 +75,7 @@ def build_schema(source: Source, role: str, *, backend: bool = False) -> GraphQL
         mutation=_root("mutation_root", mutations) if mutations else None,
         subscription=_root("subscription_root", subscriptions) if subscriptions else None,
         directives=[*specified_directives, _CACHED],
+        extensions={INTROSPECTABLE: introspectable},
     )
 
 

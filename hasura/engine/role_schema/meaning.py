@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hasura.engine.resolve.model import Column, ComputedField, Function, Relationship, Table
 
 KEY = "meaning"
+#: in the extensions of a schema: whether its role may ask for ``__schema`` and ``__type``
+INTROSPECTABLE = "introspectable"
 #: in the extensions of an argument of type Int that takes a string as well
 MAY_BE_TEXT = "may be text"
 
