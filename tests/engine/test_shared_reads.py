@@ -81,6 +81,23 @@ async def test_a_caller_that_gives_up_leaves_the_others_alone(chat: Chat) -> Non
     assert len((await chat.ask(user(chat.ada), MINE, n=5))["chat_messages"]) == 2
 
 
+async def test_very_many_callers_that_give_up_do_not_strand_the_rest(chat: Chat) -> None:
+    tasks = [asyncio.create_task(chat.ask(user(chat.ada), MINE, n=5)) for _ in range(310)]
+    await asyncio.sleep(0)
+    for task in tasks[:300]:
+        task.cancel()
+    async with asyncio.timeout(20):
+        found = await asyncio.gather(*tasks[300:])
+    assert all(len(result["chat_messages"]) == 2 for result in found)
+
+
+async def test_a_text_that_is_no_unicode_fails_its_own_request_only(chat: Chat) -> None:
+    """A claim of a token may hold anything that JSON can spell, half a character too."""
+    sessions = [user(chat.ada), user("\ud800"), user("\0")] * 10
+    found = await asyncio.gather(*(chat.ask(s, MINE, n=5) for s in sessions), return_exceptions=True)
+    assert [isinstance(result, EngineError) for result in found] == [False, True, True] * 10
+
+
 async def test_a_write_that_was_answered_is_seen_by_every_later_read(chat: Chat) -> None:
     """A read waits for a run that starts after it was asked for, never for one that is under way."""
     insert = """mutation($s: uuid!, $c: String!) {

@@ -22,7 +22,7 @@ def statements(query: str, **variables: Any) -> list[Statement]:
         return [schema.prepare_live(operation, values).statement]
     prepared = schema.prepare(operation, values)
     if prepared.query:
-        return [prepared.query]
+        return [prepared.query.alone]
     found: list[Statement] = []
     for step, _ in prepared.steps:
         assert isinstance(step, MutationSql)

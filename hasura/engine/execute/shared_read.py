@@ -20,7 +20,7 @@ from hasura.engine.execute.failures import translated
 from hasura.engine.execute.statement import JsonText, row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Pool = AsyncConnectionPool[AsyncConnection[Any]]
     Answer = list[bytes]
+    #: the texts of its operands, and where its answer goes
+    _Waiting = tuple[list[str | None], asyncio.Future[Answer]]
 
 #: Runs of one shape at the same time, before others wait to go together: enough to keep two server processes busy.
 _AT_ONCE = 2
@@ -44,7 +46,7 @@ class SharedRead:
         self.alone = alone
         self._make_together = together
         self._running = 0
-        self._waiting: deque[tuple[list[str | None], asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._runs: set[asyncio.Task[None]] = set()
 
     @cached_property
@@ -59,6 +61,11 @@ class SharedRead:
             EngineError: a value of the request is wrong, PostgreSQL refused, or is away.
         """
         texts = inputs.texts(self.alone.operands)
+        with translated():
+            # Half a character (a JSON spelling of one, in a token) would fail everybody who goes together.
+            for text in texts:
+                if text is not None:
+                    text.encode()
         if self._running >= _AT_ONCE:
             answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
             self._waiting.append((texts, answer))
@@ -72,7 +79,7 @@ class SharedRead:
     def _ended(self, pool: Pool) -> None:
         """A run has ended: whoever waits goes now, together."""
         self._running -= 1
-        waiting = [entry for entry in islice(_drained(self._waiting), _TOGETHER) if not entry[1].done()]
+        waiting = list(islice(_drained(self._waiting), _TOGETHER))
         if waiting:
             self._running += 1
             task = asyncio.create_task(self._many(pool, waiting), name="shared-read")
@@ -85,9 +92,7 @@ class SharedRead:
             async with pool.connection() as connection:
                 return await row(connection, self.alone.sql, parameters)
 
-    async def _many(
-        self, pool: Pool, waiting: Sequence[tuple[list[str | None], asyncio.Future[Answer]]]
-    ) -> None:
+    async def _many(self, pool: Pool, waiting: Sequence[_Waiting]) -> None:
         try:
             await self._settle(pool, waiting)
         finally:
@@ -96,9 +101,7 @@ class SharedRead:
                     answer.cancel()
             self._ended(pool)
 
-    async def _settle(
-        self, pool: Pool, waiting: Sequence[tuple[list[str | None], asyncio.Future[Answer]]]
-    ) -> None:
+    async def _settle(self, pool: Pool, waiting: Sequence[_Waiting]) -> None:
         try:
             answers = await self._all(pool, [texts for texts, _ in waiting])
         except DatabaseUnavailable as problem:
@@ -130,9 +133,12 @@ class SharedRead:
         return answers
 
 
-def _drained(waiting: deque[Any]) -> Any:
+def _drained(waiting: deque[_Waiting]) -> Iterator[_Waiting]:
+    """Those that have not given up."""
     while waiting:
-        yield waiting.popleft()
+        entry = waiting.popleft()
+        if not entry[1].done():
+            yield entry
 
 
 def _give(answer: asyncio.Future[Any], value: Any) -> None:
