@@ -7,7 +7,7 @@ import reflex as rx
 from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import TitleInput
 from webapp.state import ChatHistory
-from webapp.state.layout import Layout
+from webapp.state.layout import renaming
 from webapp.state.rows import LONGEST_TITLE
 
 OPEN = ChatHistory.current_session
@@ -17,7 +17,7 @@ def session_header() -> rx.Component:
     return rx.el.header(
         menu_button(),
         rx.cond(
-            Layout.renaming == "header " + OPEN.session_id,
+            renaming.value == "header " + OPEN.session_id,
             TitleInput.create(
                 label="New name of the chat",
                 placeholder="Name",
@@ -25,14 +25,14 @@ def session_header() -> rx.Component:
                 value=OPEN.title,
                 save_on_leave=True,
                 on_save=lambda form: ChatHistory.update_session(OPEN.session_id, form),
-                on_cancel=Layout.rename(""),
+                on_cancel=renaming.set_value(""),
             ),
             rx.el.h1(
                 rx.el.button(
                     OPEN.title,
                     type="button",
                     class_name="title-button",
-                    on_click=Layout.rename("header " + OPEN.session_id),
+                    on_click=renaming.set_value("header " + OPEN.session_id),
                     custom_attrs={"title": "Rename", "data-testid": "session-title"},
                 )
             ),

@@ -10,7 +10,7 @@ import reflex as rx
 from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import LocalTime, TitleInput
 from webapp.state import Auth, ChatHistory
-from webapp.state.layout import Layout
+from webapp.state.layout import naming_new, renaming
 from webapp.state.rows import LONGEST_TITLE, SessionRow
 
 CLOSE_DRAWER = rx.call_script("document.getElementById('sidebar')?.hidePopover?.()")
@@ -51,7 +51,7 @@ def sidebar_header() -> rx.Component:
 def new_chat_section() -> rx.Component:
     return rx.el.div(
         rx.cond(
-            Layout.naming_new,
+            naming_new.value,
             TitleInput.create(
                 label="Name of the new chat",
                 placeholder="Name it, or just press Enter",
@@ -59,14 +59,14 @@ def new_chat_section() -> rx.Component:
                 value="",
                 save_on_leave=False,
                 on_save=ChatHistory.create_session,
-                on_cancel=Layout.cancel_new_chat,
+                on_cancel=naming_new.set_value(False),
             ),
             rx.el.button(
                 rx.icon("square-pen", size=17, custom_attrs={"aria-hidden": "true"}),
                 "New chat",
                 type="button",
                 class_name="new-chat-button",
-                on_click=Layout.name_new_chat,
+                on_click=naming_new.set_value(True),
                 custom_attrs={"data-testid": "new-chat"},
             ),
         ),
@@ -105,7 +105,7 @@ def session_item(row: rx.Var[SessionRow], rest: rx.RestProp) -> rx.Component:
     current = ChatHistory.current_session.session_id == row.session_id
     return rx.el.li(
         rx.cond(
-            Layout.renaming == "list " + row.session_id,
+            renaming.value == "list " + row.session_id,
             TitleInput.create(
                 label="New name of the chat",
                 placeholder="Name",
@@ -113,7 +113,7 @@ def session_item(row: rx.Var[SessionRow], rest: rx.RestProp) -> rx.Component:
                 value=row.title,
                 save_on_leave=True,
                 on_save=lambda form: ChatHistory.update_session(row.session_id, form),
-                on_cancel=Layout.rename(""),
+                on_cancel=renaming.set_value(""),
             ),
             rx.fragment(session_content(row, current), session_actions(row)),
         ),
@@ -145,7 +145,7 @@ def session_content(row: rx.Var[SessionRow], current: rx.Var[bool]) -> rx.Compon
 
 def session_actions(row: rx.Var[SessionRow]) -> rx.Component:
     return rx.el.div(
-        icon_button("pencil", "Rename", on_click=Layout.rename("list " + row.session_id)),
+        icon_button("pencil", "Rename", on_click=renaming.set_value("list " + row.session_id)),
         # The drawer would cover the toast with the way back.
         icon_button("trash-2", "Delete", on_click=[CLOSE_DRAWER, ChatHistory.delete_session(row.session_id)]),
         class_name="session-actions",

@@ -22,7 +22,7 @@ from webapp.state import sending
 from webapp.state.answer import Answer
 from webapp.state.auth import Auth, login_id_of, sign_in_address
 from webapp.state.calls import follow, with_token
-from webapp.state.layout import Layout
+from webapp.state.layout import naming_new, renaming
 from webapp.state.rows import (
     DEFAULT_TITLE,
     LIST,
@@ -259,10 +259,7 @@ class ChatHistory(rx.State):
                 login_id_of(self),
                 lambda token: client.create_chat_session(token, title=title, session_id=session_id),
             )
-            async with self:
-                layout = await self.get_state(Layout)
-                layout.naming_new = False
-            return rx.redirect(f"/chat/{session_id}")
+            return [naming_new.push(False), rx.redirect(f"/chat/{session_id}")]
         return leave.event
 
     @rx.event(background=True)
@@ -278,9 +275,7 @@ class ChatHistory(rx.State):
                 )
                 async with self:
                     self._take_session(SessionRow.of(changed))
-            async with self:
-                layout = await self.get_state(Layout)
-                layout.renaming = ""
+            return renaming.push("")
         return leave.event
 
     @rx.event(background=True)

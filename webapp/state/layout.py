@@ -1,24 +1,13 @@
-"""Which name is being edited on the page."""
+"""Which name is being edited on the page.
+
+Kept in the browser: a field that opened only after the server's answer would miss the first letters typed into it.
+The server closes it once the name is saved.
+"""
 
 from __future__ import annotations
 
-import reflex as rx
+from reflex.experimental.client_state import ClientStateVar
 
-
-class Layout(rx.State):
-    naming_new: bool = False
-    #: The place of the field and the session, as in ``list 5c1e…``.
-    renaming: str = ""
-
-    @rx.event
-    def name_new_chat(self) -> None:
-        self.naming_new = True
-
-    @rx.event
-    def cancel_new_chat(self) -> None:
-        self.naming_new = False
-
-    @rx.event
-    def rename(self, field: str) -> None:
-        """Opens that field; an empty name closes it."""
-        self.renaming = field
+naming_new = ClientStateVar.create("naming_new", default=False)
+#: The place of the field and the session, as in ``list 5c1e…``.
+renaming = ClientStateVar.create("renaming", default="")
