@@ -15,10 +15,14 @@ CREATE TABLE chat_messages (
     status      text NOT NULL DEFAULT 'complete'
         CONSTRAINT chat_messages_status_known
         CHECK (status IN ('pending', 'streaming', 'complete', 'stopped', 'failed')),
-    reply_to    uuid REFERENCES chat_messages (message_id) ON DELETE SET NULL,
+    reply_to    uuid,
     metadata    jsonb NOT NULL DEFAULT '{}'
         CONSTRAINT chat_messages_metadata_object CHECK (jsonb_typeof(metadata) = 'object'
                                                         AND octet_length(metadata::text) <= 65536),
+    -- An answer belongs to a question of its own session: nobody else's message can be named, or found out.
+    CONSTRAINT chat_messages_message_session_key UNIQUE (message_id, session_id),
+    CONSTRAINT chat_messages_reply_to_fkey FOREIGN KEY (reply_to, session_id)
+        REFERENCES chat_messages (message_id, session_id) ON DELETE SET NULL (reply_to),
     CONSTRAINT chat_messages_session_fkey FOREIGN KEY (session_id, user_id)
         REFERENCES chat_sessions (session_id, user_id) ON DELETE CASCADE,
     -- Only an answer may be empty: while it is being written, or when it failed before its first word.
@@ -31,7 +35,7 @@ CREATE INDEX chat_messages_history ON chat_messages (session_id, id DESC);
 -- A row permission adds the user to every query. Without knowing that a session has one user, the planner expects
 -- a fraction of the rows and would rather read and sort a whole session than walk the index.
 CREATE STATISTICS chat_messages_session_user (dependencies) ON session_id, user_id FROM chat_messages;
-CREATE INDEX chat_messages_reply_to ON chat_messages (reply_to) WHERE reply_to IS NOT NULL;
+CREATE INDEX chat_messages_reply_to ON chat_messages (reply_to, session_id) WHERE reply_to IS NOT NULL;
 
 -- What a message is and where it belongs never changes; its text, status and metadata may.
 CREATE FUNCTION chat_messages_keep_identity() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -215,3 +215,18 @@ def test_deleting_a_question_keeps_its_answer(db: psycopg.Connection, user: UUID
     insert(db, "chat_messages", session_id=session, user_id=user, **answer)
     db.execute("DELETE FROM chat_messages WHERE message_id = %s", [question])
     assert one(db, "SELECT content, reply_to FROM chat_messages") == ("because", None)
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "another session's", "another user's"])
+def test_an_answer_names_a_question_of_its_own_session_only(
+    db: psycopg.Connection, user: UUID, session: UUID, whose: str
+) -> None:
+    question = uuid4()
+    if whose != "nobody's":
+        owner = user if whose == "another session's" else new_user(db)
+        elsewhere = new_session(db, owner)
+        insert(db, "chat_messages", session_id=elsewhere, user_id=owner, content="why?", message_id=question)
+    answer = {"role": "assistant", "content": "because", "reply_to": question}
+    with pytest.raises(errors.ForeignKeyViolation) as refusal:
+        insert(db, "chat_messages", session_id=session, user_id=user, **answer)
+    assert refused_by(refusal) == "chat_messages_reply_to_fkey"
