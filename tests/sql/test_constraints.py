@@ -223,7 +223,7 @@ def test_an_answer_names_a_question_of_its_own_session_only(
 ) -> None:
     question = uuid4()
     if whose != "nobody's":
-        owner = user if whose == "another session's" else new_user(db)
+        owner = user if whose == "another session's" else new_user(db, "bob")
         elsewhere = new_session(db, owner)
         insert(db, "chat_messages", session_id=elsewhere, user_id=owner, content="why?", message_id=question)
     answer = {"role": "assistant", "content": "because", "reply_to": question}
