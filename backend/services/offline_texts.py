@@ -87,7 +87,7 @@ def counts(session: ChatSession, statistics: SessionStatistics) -> str:
 def summary(session: ChatSession, history: list[ChatMessage]) -> str:
     asked = [message for message in history if message.role == "user"]
     if not asked:
-        return f"Nothing was said in **{plain(session.title)}** before this question."
+        return f"Nothing was said in **{plain(session.title)}** yet, apart from requests to me."
     lines = [f"**{plain(session.title)}** so far, in your own words:", ""]
     if topics := _topics(asked):
         lines += ["Most about: " + ", ".join(f"*{plain(topic)}*" for topic in topics) + ".", ""]
