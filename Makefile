@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint lock clean chromium
+.PHONY: help up test bench-engine lint lock clean chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(VENV)/.runtime ## Start everything on this machine; Ctrl-C stops it.
 	@$(BIN)/chat-sessions up
@@ -17,6 +17,9 @@ up: $(VENV)/.runtime ## Start everything on this machine; Ctrl-C stops it.
 test: $(VENV)/.development chromium ## Run every test. A part: make test ARGS="tests/sql -k migrations"
 	@$(BIN)/python -m webapp.build
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own speed (needs wrk).
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lint: $(VENV)/.development ## Check style and types.
 	@$(BIN)/ruff check

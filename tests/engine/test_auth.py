@@ -1,6 +1,7 @@
 """Headers become a session, or a refusal in Hasura's words."""
 
 import base64
+import datetime
 import hashlib
 import hmac
 import json
@@ -382,3 +383,34 @@ def test_json_paths_find_what_they_name(keys: list[str]) -> None:
         value = {key: value}
     assert json_path.lookup(json_path.parse("$" + "".join(f"['{key}']" for key in keys)), value) == "found"
     assert json_path.lookup(json_path.parse("$" + "".join(f".{key}" for key in keys)), value) == "found"
+
+
+def test_a_token_that_was_accepted_is_refused_once_it_has_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    who, headers = authenticator(), bearer(token(exp=FromNow(60)))
+    assert who.authenticate(headers).session.role == "user"
+    assert who.authenticate(headers).session.role == "user"
+    later = time.time() + 61
+    monkeypatch.setattr("hasura.engine.auth.authenticator.time.time", lambda: later)
+    monkeypatch.setattr("jwt.api_jwt.datetime", _Later)
+    assert refusal(who, headers)[1] == "Could not verify JWT: JWTExpired"
+
+
+class _Later(datetime.datetime):
+    @classmethod
+    def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        return datetime.datetime.now(tz) + datetime.timedelta(seconds=61)
+
+
+def test_a_token_that_was_accepted_is_refused_once_its_key_is_gone() -> None:
+    who, headers = authenticator(), bearer(token())
+    assert who.authenticate(headers).session.role == "user"
+    who.keys = authenticator(key="another key of at least thirty-two bytes").keys
+    assert refusal(who, headers)[1] == "Could not verify JWT: JWSError JWSInvalidSignature"
+
+
+def test_a_remembered_token_still_gives_each_request_its_own_role() -> None:
+    claims = {**CLAIMS, "x-hasura-allowed-roles": ["user", "editor"]}
+    who, given = authenticator(), token(claims)
+    assert who.authenticate(bearer(given)).session.role == "user"
+    assert who.authenticate(bearer(given, **{"x-hasura-role": "editor"})).session.role == "editor"
+    assert refusal(who, bearer(given, **{"x-hasura-role": "admin"}))[0] == "access-denied"

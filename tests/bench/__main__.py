@@ -1,0 +1,100 @@
+"""``make bench-engine``: the engine beside its floor, in one run, as ratios with their spread.
+
+Rounds alternate between the two, so that a noisy machine is as noisy for each. The table goes to
+docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.bench import load
+from tests.bench.cases import CASES, Case, floor_script, requests
+from tests.bench.subscribers import latencies
+from tests.bench.world import MESSAGES, ROOT, SESSIONS, USERS, World, world
+
+REPORT = ROOT / "docs" / "benchmarks.md"
+_BEGIN, _END = "<!-- engine -->", "<!-- /engine -->"
+
+
+def main() -> None:
+    """Prints the table, and with ``--write`` keeps it."""
+    parser = argparse.ArgumentParser(prog="make bench-engine")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=4, help="of each load")
+    parser.add_argument("--subscribers", type=int, default=1000)
+    parser.add_argument("--write", action="store_true", help=f"keep the table in {REPORT.relative_to(ROOT)}")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as made:
+        lines = [*_heading(options), *_rates(made, Path(folder), options), "", *_subscriptions(made, options)]
+    text = "\n".join(lines)
+    Console(soft_wrap=True, highlight=False).print(text, markup=False)
+    if options.write:
+        page = REPORT.read_text()
+        before, after = page.split(_BEGIN)[0], page.split(_END)[1]
+        REPORT.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
+
+
+def _heading(options: argparse.Namespace) -> list[str]:
+    return [
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores shared by everything measured, {platform.machine()},"
+        f" Python {sys.version.split()[0]}, PostgreSQL 18; {USERS * SESSIONS * MESSAGES:,} messages of {USERS:,} users;"
+        f" {options.rounds} rounds of {options.seconds} s each.",
+        "",
+        "| operation | connections | engine, answers/s | p50 ms | p99 ms | of pgbench, prepared |",
+        "|---|---|---|---|---|---|",
+    ]
+
+
+def _rates(made: World, folder: Path, options: argparse.Namespace) -> list[str]:
+    rows = []
+    for case in CASES:
+        for connections in (16, 64):
+            rows.append(_row(case, connections, made, folder, options))
+            Console(stderr=True, soft_wrap=True).print(rows[-1], markup=False)
+    return rows
+
+
+def _row(case: Case, connections: int, made: World, folder: Path, options: argparse.Namespace) -> str:
+    script = asyncio.run(floor_script(case, made.database_url))
+    ours: list[load.Load] = []
+    of_floor: list[float] = []
+    for _ in range(options.rounds):
+        bounds = {"connections": connections, "seconds": options.seconds}
+        ours.append(load.graphql(made.engine, requests(case), folder, **bounds))
+        floor = load.floor(made.database_url, script, folder, **bounds)
+        of_floor.append(ours[-1].rate / floor.rate)
+    rate, p50, p99 = (
+        statistics.median(values) for values in zip(*((o.rate, o.p50, o.p99) for o in ours), strict=True)
+    )
+    floor_share = f"{_spread([100 * share for share in of_floor], '.0f')} %"
+    return f"| {case.name} | {connections} | {rate:,.0f} | {p50:.1f} | {p99:.1f} | {floor_share} |"
+
+
+def _spread(values: list[float], form: str) -> str:
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def _subscriptions(made: World, options: argparse.Namespace) -> list[str]:
+    found = sorted(
+        asyncio.run(latencies(made.engine, made.database_url, subscribers=options.subscribers, changes=30))
+    )
+    p50, p99 = found[len(found) // 2], found[int(len(found) * 0.99)]
+    return [
+        f"{options.subscribers:,} subscribers, one writer, every change seen by all: the last had heard"
+        f" {p50:.0f} ms (median) and {p99:.0f} ms (p99) after the commit."
+    ]
+
+
+if __name__ == "__main__":
+    main()
