@@ -44,7 +44,7 @@ async def _database(installation: Installation, *, repair: bool) -> list[Finding
             installation.database_url, autocommit=True, connect_timeout=5
         )
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(error).strip().splitlines()[0]
         return [Finding("database", False, f"cannot be reached ({reason}): is the stack running?")]
     async with connection:
         version = connection.info.parameter_status("server_version")

@@ -118,13 +118,13 @@ class TooManyRequests(Problem):
 
 class AssistantFailed(Problem):
     status, slug, title = 502, "assistant-failed", "The assistant could not answer"
-    default = "The model's answer failed. Your question is saved: send it again with the same message_id."
+    default = "The model's answer failed. Your question is saved and can be asked again."
 
     @classmethod
     def of(cls, error: AssistantError, **members: Any) -> AssistantFailed:
         """With the status that fits its kind, and how to try again."""
         problem = cls(
-            f"{error.message} Your question is saved: send it again with the same message_id to try again.",
+            f"{error.message} Your question is saved and can be asked again.",
             headers={"Retry-After": str(error.retry_after or 5)} if error.status == 503 else None,
             kind=error.kind,
             **members,

@@ -142,9 +142,10 @@ class _Stack:
         raise self._death("postgres", server.returncode)
 
     def _death(self, name: str, code: int) -> StackError:
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        if code < 0:  # no time for a last word: its last line was about something else
+            return StackError(f"{name} was ended by {signal.Signals(-code).name}")
         last = self._console.last_line.get(name)
-        return StackError(f"{name} {how}{f': {last}' if last else ''}")
+        return StackError(f"{name} ended with exit code {code}{f': {last}' if last else ''}")
 
     async def _wait_until_ready(self) -> None:
         installation, ports = self._installation, self._installation.ports

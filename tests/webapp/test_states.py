@@ -47,15 +47,17 @@ def take(history: ChatHistory, sessions: list[ChatSession]) -> bool:
 @given(st.lists(st.text(max_size=300)))
 async def test_an_answer_is_all_its_words_and_a_push_stays_small(words: list[str]) -> None:
     answer = await rx.State(_reflex_internal_init=True).get_state(Answer)  # type: ignore[call-arg]
-    answer.begin("new")
+    answer.begin("new", "the first turn")
+    answer.write("the first turn", "said, and said again to whoever joins")
+    answer.begin("new", "a later turn")
     for word in words:
-        answer.write("new", word)
-        answer.write("an older one", "no word of this")
+        answer.write("a later turn", word)
+        answer.write("the first turn", word)
         assert len(answer.tail) <= FOLD
     assert answer.head + answer.tail == "".join(words)
-    answer.end("an older one")
+    answer.end("the first turn")
     assert answer.message_id == "new"
-    answer.end("new")
+    answer.end("a later turn")
     assert (answer.message_id, answer.head, answer.tail) == ("", "", "")
 
 

@@ -17,19 +17,22 @@ class Answer(rx.State):
     message_id: str = ""
     head: str = ""
     tail: str = ""
+    #: Who writes it. A chat that is loaded just as its question is sent joins the answer a second time: the later
+    #: turn, which hears it from the first word, takes over.
+    _turn: str = ""
 
-    def begin(self, message_id: str) -> None:
-        self.message_id, self.head, self.tail = message_id, "", ""
+    def begin(self, message_id: str, turn: str) -> None:
+        self.message_id, self.head, self.tail, self._turn = message_id, "", "", turn
 
-    def write(self, message_id: str, text: str) -> None:
-        """Nothing, when a newer answer has taken the place."""
-        if message_id != self.message_id:
+    def write(self, turn: str, text: str) -> None:
+        """Nothing, when a newer turn has taken the place."""
+        if turn != self._turn:
             return
         if len(self.tail) + len(text) > FOLD:
             self.head, self.tail = self.head + self.tail + text, ""
         else:
             self.tail += text
 
-    def end(self, message_id: str) -> None:
-        if message_id == self.message_id:
-            self.begin("")
+    def end(self, turn: str) -> None:
+        if turn == self._turn:
+            self.begin("", "")

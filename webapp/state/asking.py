@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from webapp.services import services
 from webapp.services.api import ApiError, ApiUnavailable
@@ -66,6 +67,7 @@ class Turn:
         self._state = state
         self._session_id = session_id
         self._message_id = message_id
+        self._id = uuid4().hex
         self.answer_id = ""
         self._unpushed = ""
         self._more = asyncio.Event()
@@ -85,7 +87,7 @@ class Turn:
     async def leave(self) -> None:
         """The stream is over. If it broke, the row stays unfinished until the saved answer arrives live."""
         async with self._state as state:
-            (await state.get_state(Answer)).end(self.answer_id)
+            (await state.get_state(Answer)).end(self._id)
 
     async def _take(self, event: StreamEvent) -> None:
         match event.name:
@@ -104,7 +106,7 @@ class Turn:
         self.answer_id = answer_id
         now = datetime.now(UTC).isoformat()
         async with self._state as state:
-            (await state.get_state(Answer)).begin(answer_id)
+            (await state.get_state(Answer)).begin(answer_id, self._id)
             if state.current_session.session_id != self._session_id:
                 return
             rows = change(state.messages, self._message_id, status="complete")
@@ -118,7 +120,7 @@ class Turn:
 
     async def _end(self, **values: str) -> None:
         async with self._state as state:
-            (await state.get_state(Answer)).end(self.answer_id)
+            (await state.get_state(Answer)).end(self._id)
             state.messages = change(state.messages, self.answer_id, **values)
 
     async def _push(self) -> None:
@@ -127,5 +129,5 @@ class Turn:
             self._more.clear()
             text, self._unpushed = self._unpushed, ""
             async with self._state as state:
-                (await state.get_state(Answer)).write(self.answer_id, text)
+                (await state.get_state(Answer)).write(self._id, text)
             await asyncio.sleep(PUSH)

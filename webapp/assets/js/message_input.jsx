@@ -89,7 +89,7 @@ export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, lo
     const length = Array.from(text).length;
     if (length > longest) {
       const spare = (length - longest).toLocaleString();
-      setProblem(`This is too long by ${spare} characters. Shorten it, or send it in parts.`);
+      setProblem(`This is too long by ${spare}${spare === "1" ? " character" : " characters"}. Shorten it, or send it in parts.`);
       return;
     }
     const draft = read(draftKey);
@@ -122,7 +122,7 @@ export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, lo
         rows={1}
         aria-label={label}
         placeholder={placeholder}
-        enterKeyHint="send"
+        enterKeyHint="enter"
         onInput={() => {
           setProblem("");
           keep();

@@ -1,4 +1,4 @@
-// A name that is edited in place: Enter saves, Escape and leaving the field give up.
+// A name that is edited in place: Enter saves, Escape gives up, leaving the field saves where `saveOnLeave` says so.
 import { useEffect, useRef } from "react";
 
 export function TitleInput({ value, label, placeholder, longest, saveOnLeave, onSave, onCancel }) {
