@@ -71,6 +71,8 @@ class Engine:
         self._to_apply = None if directory is None else load_metadata_directory(directory)
         self._served: _Served | None = None
         self._changing = asyncio.Lock()
+        #: set after the first attempt to read the metadata, whether or not it succeeded
+        self._looked = asyncio.Event()
         self._connections: set[Connection] = set()
 
     @contextlib.asynccontextmanager
@@ -84,6 +86,8 @@ class Engine:
             await stack.enter_async_context(self.live.listening())
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             follower = tasks.create_task(self._follow_metadata(), name="schema-sync")
+            # With the database up, the first request finds an engine that serves.
+            await self._looked.wait()
             yield
             follower.cancel()
 
@@ -110,7 +114,9 @@ class Engine:
         When this ends well and the draft was changed, it is stored for all engines on the database and served here.
 
         :raises Conflict: the stored version is not ``based_on``.
+        :raises DatabaseUnavailable: PostgreSQL cannot be reached.
         """
+        _ = self.snapshot
         async with self._changing, self._metadata_connection() as connection, self._data_connection() as data:
             stored = await self._store.load(connection)
             if based_on is not None and based_on != stored.resource_version:
@@ -165,6 +171,7 @@ class Engine:
                 if str(error) != trouble:
                     trouble = str(error)
                     log.warning("the metadata cannot be read: trying again", reason=trouble)
+            self._looked.set()
             await asyncio.sleep(interval)
 
     async def _catch_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
