@@ -58,7 +58,8 @@ def _ensure_locale() -> None:
 
 def _play(runner: Path, cluster: EmbeddedPostgres) -> int:
     with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE cases")
+        for name in ("cases", "cases_1", "cases_2"):
+            connection.execute(f"CREATE DATABASE {name}")
     url = cluster.url("cases")
     port = free_port()
     command = [
@@ -73,6 +74,8 @@ def _play(runner: Path, cluster: EmbeddedPostgres) -> int:
     environment = {
         **os.environ,
         "HASURA_GRAPHQL_DATABASE_URL": url,
+        "HASURA_GRAPHQL_PG_SOURCE_URL_1": cluster.url("cases_1"),
+        "HASURA_GRAPHQL_PG_SOURCE_URL_2": cluster.url("cases_2"),
         "HASURA_GRAPHQL_SERVER_HOST": "127.0.0.1",
         "HASURA_GRAPHQL_SERVER_PORT": str(port),
         "HASURA_GRAPHQL_LOG_LEVEL": "error",

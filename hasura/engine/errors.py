@@ -225,6 +225,13 @@ class InvalidParams(EngineError):
     status = 400
 
 
+class CyclicDependency(EngineError):
+    """Roles that inherit from each other."""
+
+    code = "cyclic-dependency"
+    status = 400
+
+
 class NameConflict(EngineError):
     """A root field of that name is in the schema."""
 

@@ -145,6 +145,10 @@ def update_scope_of_collection_in_allowlist(work: Working, args: Any) -> Outcome
 
 def drop_collection_from_allowlist(work: Working, args: Any) -> Outcome:
     """``{"collection"}``."""
+    record = "Hasura.RQL.Types.Allowlist.DropCollectionFromAllowlist(DropCollectionFromAllowlist)"
+    if isinstance(args, dict) and "collection" not in args:
+        # Hasura names its type here, as of all records that it reads by their declaration.
+        raise ParseFailed(f'parsing {record} failed, key "collection" not found', "$.args")
     name = Arguments(args).name("collection")
     _collection(work, name, "$.args.collection")
     remove(work.document, "allowlist", _allowed(work, name))

@@ -32,7 +32,7 @@ def track_function_v1(work: Working, args: Any) -> Outcome:
 
 
 def _track(work: Working, given: Arguments, key: Key) -> Outcome:
-    source = work.source(given.source)
+    source = work.own_source(given.source)
     if find(source.get("functions", ()), "function", key) is not None:
         raise AlreadyTracked(f"function already tracked: {quoted(key)}", "$.args")
     if find(source.get("tables", ()), "table", key) is not None:

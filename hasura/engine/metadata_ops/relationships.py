@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hasura.engine.errors import AlreadyExists, NotExists, ParseFailed
 
-from .arguments import Arguments, qualified
+from .arguments import Arguments, expect
 from .dependencies import check_unused
 from .expressions import Renaming, Target
 from .names import as_json, of_table, quoted
@@ -28,10 +28,11 @@ def create_relationship(kind: str, work: Working, args: Any) -> Outcome:
     """``{"table", "source"?, "name", "using", "comment"?}``."""
     given = Arguments(args)
     key, name = given.key("table"), given.name("name")
+    using = _using(kind, given)
     table = work.table(given.source, key)
     if name in _fields(work, key, table):
         raise AlreadyExists(f'field with name "{name}" already exists in table {quoted(key)}', "$.args")
-    entry: dict[str, Any] = {"name": name, "using": _using(Arguments(given.value("using"), "$.args.using"))}
+    entry: dict[str, Any] = {"name": name, "using": using}
     if given.comment() is not None:
         entry["comment"] = given.comment()
     table.setdefault(f"{kind}_relationships", []).append(entry)
@@ -46,8 +47,9 @@ def _fields(work: Working, key: Key, table: dict[str, Any]) -> set[str]:
     return names | {entry["name"] for entry in table.get("computed_fields", ())}
 
 
-def _using(using: Arguments) -> dict[str, Any]:
+def _using(kind: str, given: Arguments) -> dict[str, Any]:
     """``using`` with tables in their long form."""
+    using = Arguments(given.value("using"), "$.args.using")
     if len(using.given) != 1:
         raise ParseFailed(
             "relationship must be defined by exactly one of 'foreign_key_constraint_on' "
@@ -60,11 +62,25 @@ def _using(using: Arguments) -> dict[str, Any]:
         manual.object("column_mapping")
         return {"manual_configuration": {**manual.given, "remote_table": as_json(remote)}}
     foreign = using.value("foreign_key_constraint_on")
-    if isinstance(foreign, dict):
-        path = using.at("foreign_key_constraint_on")
-        table = qualified(Arguments(foreign, path).value("table"), f"{path}.table")
-        foreign = {**foreign, "table": as_json(table)}
-    return {"foreign_key_constraint_on": foreign}
+    path = using.at("foreign_key_constraint_on")
+    if not isinstance(foreign, dict) and kind == ARRAY:
+        raise ParseFailed("Expecting object { table, columns }.", path)
+    if not isinstance(foreign, dict):
+        columns = _columns(foreign, path)
+        return {"foreign_key_constraint_on": columns[0] if len(columns) == 1 else columns}
+    remote = Arguments(foreign, path).key("table")
+    if "columns" in foreign:
+        columns = _columns(foreign["columns"], f"{path}.columns")
+    else:
+        columns = [Arguments(foreign, path).text("column")]
+    named_columns = {"column": columns[0]} if len(columns) == 1 else {"columns": columns}
+    return {"foreign_key_constraint_on": {**named_columns, "table": as_json(remote)}}
+
+
+def _columns(value: Any, path: str) -> list[str]:
+    """One column's name, or several."""
+    columns = value if isinstance(value, list) else [value]
+    return [expect(str, column, path, "Column") for column in columns]
 
 
 def drop_relationship(work: Working, args: Any) -> Outcome:

@@ -5,9 +5,10 @@ Source: https://hasura.io/docs/2.0/api-reference/metadata-api/inherited-roles/
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from hasura.engine.errors import InvalidParams, NotExists
+from hasura.engine.errors import CyclicDependency, InvalidParams, NotExists
 
 from .arguments import Arguments, expect
 from .working import Outcome, named, remove
@@ -29,7 +30,22 @@ def add_inherited_role(work: Working, args: Any) -> Outcome:
         known.append({"role_name": name, "role_set": roles})
     else:
         entry["role_set"] = roles
+    check_cycles(work.document)
     return Outcome(about=f"inherited_role inherited role {name}")
+
+
+def check_cycles(document: dict[str, Any]) -> None:
+    """:raises CyclicDependency: roles inherit from each other in a circle."""
+    roles = {each["role_name"]: each["role_set"] for each in document.get("inherited_roles") or ()}
+    try:
+        TopologicalSorter(roles).prepare()
+    except CycleError as error:
+        # The sorter goes from a role to those that inherit from it; Hasura tells it the other way round.
+        cycle = error.args[1][:0:-1]
+        start = cycle.index(min(cycle))
+        cycle = [*cycle[start:], *cycle[: start + 1]]
+        named_roles = ",".join(f'"{role}"' for role in cycle)
+        raise CyclicDependency(f"found cycle(s) in roles: [{named_roles}]", "$.args") from None
 
 
 def drop_inherited_role(work: Working, args: Any) -> Outcome:

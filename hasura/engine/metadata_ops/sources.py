@@ -1,11 +1,14 @@
-"""The source: this engine serves one, the database that it was started on.
+"""Sources. This engine serves the tables of one, the database that it was started on; others can be named.
 
 Source: https://hasura.io/docs/2.0/api-reference/metadata-api/source/
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+import psycopg.conninfo
 
 from hasura.engine.errors import AlreadyExists, InvalidConfiguration, NotExists
 
@@ -29,12 +32,6 @@ def add_source(work: Working, args: Any) -> Outcome:
     if entry is not None:
         if not given.flag("replace_configuration"):
             raise AlreadyExists(f'source with name "{name}" already exists', "$.args")
-    elif sources:
-        raise InvalidConfiguration(
-            f'Inconsistent object: source with name "{name}" cannot be served: '
-            "this engine serves one source, the database that it was started on",
-            "$.args",
-        )
     else:
         entry = {"name": name, "kind": "postgres", "tables": []}
         sources.append(entry)
@@ -75,6 +72,29 @@ def rename_source(work: Working, args: Any) -> Outcome:
         raise AlreadyExists(f'Source with name "{new}" already exists', "$.args")
     entry["name"] = new
     return Outcome()
+
+
+def connection_url(source: dict[str, Any]) -> str:
+    """Where a source's database is.
+
+    :raises InvalidConfiguration: its metadata does not say, or names an environment variable that is not set.
+    """
+    url = source.get("configuration", {}).get("connection_info", {}).get("database_url")
+    if isinstance(url, dict) and isinstance(url.get("from_env"), str):
+        name = url["from_env"]
+        url = os.environ.get(name)
+        if url is None:
+            raise InvalidConfiguration(
+                f"Inconsistent object: environment variable '{name}' not set", "$.args"
+            )
+    if isinstance(url, dict) and "connection_parameters" in url:
+        parameters = {name: str(value) for name, value in url["connection_parameters"].items()}
+        parameters["user"] = parameters.pop("username", "")
+        parameters["dbname"] = parameters.pop("database", "")
+        return psycopg.conninfo.make_conninfo("", **parameters)
+    if not isinstance(url, str):
+        raise InvalidConfiguration("Inconsistent object: the source has no database_url", "$.args")
+    return url
 
 
 SOURCE_OPERATIONS: dict[str, Operation] = {

@@ -39,7 +39,7 @@ def track_table_v1(work: Working, args: Any) -> Outcome:
 
 
 def _track(work: Working, given: Arguments, key: Key, configuration: dict[str, Any]) -> Outcome:
-    source = work.source(given.source)
+    source = work.own_source(given.source)
     if find(source.get("tables", ()), "table", key) is not None:
         raise AlreadyTracked(f"view/table already tracked: {quoted(key)}", "$.args")
     if find(source.get("functions", ()), "function", key) is not None:

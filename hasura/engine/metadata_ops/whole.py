@@ -62,7 +62,9 @@ def cleared(document: dict[str, Any]) -> dict[str, Any]:
 
 def without_inconsistent(document: dict[str, Any], inconsistencies: list[dict[str, Any]]) -> dict[str, Any]:
     """The document, changed in place, without the objects that the reports name."""
-    for source in document.get("sources", []):
+    gone = {each["definition"] for each in inconsistencies if each["type"] == "source"}
+    document["sources"] = [each for each in document.get("sources", []) if each["name"] not in gone]
+    for source in document["sources"]:
         for inconsistency in inconsistencies:
             definition = inconsistency.get("definition")
             if isinstance(definition, dict):

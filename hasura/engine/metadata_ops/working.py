@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hasura.engine.errors import NotExists
+from hasura.engine.errors import NotExists, NotSupported
 
 from .arguments import qualified
 from .names import quoted
@@ -47,6 +47,18 @@ class Working:
                 found: dict[str, Any] = source
                 return found
         raise NotExists(f'source with name "{name}" does not exist', path)
+
+    def own_source(self, name: str) -> dict[str, Any]:
+        """The source if it is the one whose tables are served.
+
+        :raises NotExists: there is no such source. :raises NotSupported: it is another one.
+        """
+        source = self.source(name)
+        if name != self.snapshot.source_name:
+            raise NotSupported(
+                f'this engine serves the tables of the source "{self.snapshot.source_name}" only', "$.args"
+            )
+        return source
 
     def table(self, source: str, key: Key, path: str = "$.args") -> dict[str, Any]:
         """The entry of a tracked table.

@@ -11,6 +11,7 @@ from hasura.engine.metadata_ops.relationships import RELATIONSHIP_OPERATIONS
 from hasura.engine.metadata_ops.working import SUCCESS, Working
 
 from .commands import nested, read_command
+from .draft import new_inconsistencies
 
 if TYPE_CHECKING:
     from .commands import Run
@@ -41,8 +42,7 @@ async def bulk_atomic(run: Run, args: Any) -> Any:
             error.path = nested(error.path, place)
             raise
     snapshot = await draft.build(work.document)
-    known = {each["name"] for each in draft.snapshot.inconsistencies}
-    new = [each for each in snapshot.inconsistencies if each["name"] not in known]
+    new = new_inconsistencies(draft.snapshot, snapshot)
     if new:
         raise BadRequest("Schema inconsistency", "$.args", internal=new)
     draft.take(work.document, snapshot)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hasura.engine.errors import EngineError, InvalidJSON
+from hasura.engine.errors import EngineError, InvalidJSON, NotSupported
 from hasura.engine.metadata_ops.arguments import expect, field
 from hasura.engine.pipeline import GraphQLRequest
 
@@ -50,6 +50,7 @@ def graphql_request(value: Any, path: str = "$") -> GraphQLRequest:
     """``{"query", "variables"?, "operationName"?}``.
 
     :raises ParseFailed: it is of another form.
+    :raises NotSupported: it names a persisted query.
     """
     expect(dict, value, path, "GraphQL request")
     query = expect(str, field(value, "query", path), f"{path}.query", "Text")
@@ -59,4 +60,7 @@ def graphql_request(value: Any, path: str = "$") -> GraphQLRequest:
     variables = value.get("variables")
     if variables is not None:
         expect(dict, variables, f"{path}.variables", "HashMap ~Text")
+    extensions = value.get("extensions")
+    if isinstance(extensions, dict) and "persistedQuery" in extensions:
+        raise NotSupported("Automatic Persisted Queries is not enabled")
     return GraphQLRequest(query, name, variables or {})

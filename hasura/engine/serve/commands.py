@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hasura.engine.errors import AccessDenied, EngineError
 from hasura.engine.metadata_ops.arguments import expect, field
+from hasura.engine.metadata_ops.sources import connection_url
+from hasura.engine.metadata_ops.working import Working
 from hasura.engine.session import ADMIN
 from hasura.engine.sql_api import run_sql
 
@@ -69,9 +71,11 @@ async def sql_command(run: Run, args: Any) -> Any:
     """``run_sql``."""
     run.check_admin()
     request = run_sql.read_arguments(args)
-    (await run.draft() if request.checked else run).snapshot  # noqa: B018 - refuses when nothing is served
-    async with run_sql.connected(run.engine.settings.database_url) as connection:
-        if not request.checked:
+    source = Working(run.snapshot.metadata, run.snapshot).source(request.source)
+    own = request.source == run.snapshot.source_name
+    url = run.engine.settings.database_url if own else connection_url(source)
+    async with run_sql.connected(url) as connection:
+        if not own or not request.checked:
             async with run_sql.transaction(connection, request):
                 return await run_sql.execute(connection, request)
         draft = await run.draft()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hasura.engine.catalog.read import read_catalog
 from hasura.engine.errors import EngineError, InconsistentMetadata, InvalidConfiguration, ParseFailed
+from hasura.engine.metadata_ops.roles import check_cycles
 from hasura.engine.metadata_ops.working import Working
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from hasura.engine.snapshot import Snapshot
 
     Builder = Callable[[dict[str, Any], psycopg.AsyncConnection[Any]], Awaitable[Snapshot]]
+
+
+#: the type of a report that no object is at fault for
+INHERITANCE = "inherited role permission inconsistency"
 
 
 class NewlyInconsistent(EngineError):
@@ -70,6 +75,7 @@ class Draft:
 
         :raises InconsistentMetadata: it does not fit the database, and ``allow_inconsistent`` is false.
         """
+        check_cycles(document)
         snapshot = await self.build(document)
         if snapshot.inconsistencies and not allow_inconsistent:
             raise InconsistentMetadata(
@@ -100,8 +106,7 @@ def check_consistency(before: Snapshot, after: Snapshot, about: str | None) -> N
     :raises NewlyInconsistent: no object is at stake, and others did.
     :raises InconsistentMetadata: others did.
     """
-    known = {each["name"] for each in before.inconsistencies}
-    new = [each for each in after.inconsistencies if each["name"] not in known]
+    new = new_inconsistencies(before, after)
     if not new:
         return
     own = [each for each in new if each["name"] == about]
@@ -113,3 +118,12 @@ def check_consistency(before: Snapshot, after: Snapshot, about: str | None) -> N
             "cannot continue due to newly found inconsistent metadata", "$.args", internal=new
         )
     raise InconsistentMetadata("cannot continue due to new inconsistent metadata", "$.args", internal=new)
+
+
+def new_inconsistencies(before: Snapshot, after: Snapshot) -> list[dict[str, Any]]:
+    """The reports of ``after`` about objects that were consistent before."""
+    known = {each["name"] for each in before.inconsistencies}
+    # What a role cannot inherit is said, and stops nothing.
+    return [
+        each for each in after.inconsistencies if each["name"] not in known and each["type"] != INHERITANCE
+    ]

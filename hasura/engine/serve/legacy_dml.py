@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from hasura.engine import pipeline
-from hasura.engine.errors import EngineError, NotExists, ParseFailed, PermissionDenied
+from hasura.engine.errors import EngineError, NotExists, NotSupported, ParseFailed, PermissionDenied
 from hasura.engine.metadata_ops.arguments import Arguments, expect
 from hasura.engine.metadata_ops.names import quoted
 from hasura.engine.session import ADMIN
@@ -45,10 +45,18 @@ class _Rows:
                 f'{operation} on {quoted(key)} for role "{role}" is not allowed. ', "$.args"
             )
         self._variables: dict[str, tuple[str, Any]] = {}
+        #: the root field's arguments
+        self._root: list[str] = []
 
     def variable(self, name: str, type_: str, value: Any) -> None:
         """An argument of the root field, given as a variable."""
-        self._variables[name] = (type_, value)
+        self._root.append(self.argument(name, type_, value))
+
+    def argument(self, name: str, type_: str, value: Any) -> str:
+        """An argument of any field, whose value is a variable."""
+        variable = f"v{len(self._variables)}"
+        self._variables[variable] = (type_, value)
+        return f"{name}: ${variable}"
 
     def where(self, *, needed: bool = False) -> None:
         """The rows' condition."""
@@ -56,13 +64,38 @@ class _Rows:
             condition = _condition(self.source, self.table, self.given.object("where"), "$.args.where")
             self.variable("where", f"{self.table.name}_bool_exp!", condition)
 
+    def which(self, table: Table, given: Arguments) -> list[str]:
+        """``where``, ``order_by``, ``limit`` and ``offset`` as arguments of a field of ``table``'s rows."""
+        arguments = []
+        if given.given.get("where") is not None:
+            condition = _condition(self.source, table, given.object("where"), given.at("where"))
+            arguments.append(self.argument("where", f"{table.name}_bool_exp!", condition))
+        order = given.given.get("order_by")
+        if order is not None:
+            arguments.append(
+                self.argument(
+                    "order_by", f"[{table.name}_order_by!]", _order(table, order, given.at("order_by"))
+                )
+            )
+        for name in ("limit", "offset"):
+            number = given.whole(name)
+            if number is not None and number < 0:
+                raise NotSupported("unexpected negative value", given.at(name))
+            if number is not None:
+                arguments.append(self.argument(name, "Int", number))
+        return arguments
+
+    def restrict(self) -> None:
+        """The root field's rows, by the command's own arguments."""
+        self._root += self.which(self.table, self.given)
+
     async def ask(self, kind: str, root: str, selection: str) -> Any:
         """The root field's value.
 
         :raises EngineError: it is refused; the path is the command's.
         """
         declared = ", ".join(f"${name}: {type_}" for name, (type_, _) in self._variables.items())
-        given = ", ".join(f"{name}: ${name}" for name in self._variables)
+        given = ", ".join(self._root)
         text = (
             f"{kind} command{f'({declared})' if declared else ''} "
             f"{{ answer: {root}{f'({given})' if given else ''} {selection} }}"
@@ -78,7 +111,34 @@ class _Rows:
 
     def columns(self, names: Iterable[Any]) -> str:
         """A selection set of columns under their SQL names, and relationships."""
-        return _selection(self.source, self.table, list(names), self.run.session.role, "$.args.columns")
+        return self.selection(self.table, list(names), "$.args.columns")
+
+    def selection(self, table: Table, names: list[Any], path: str) -> str:
+        """A selection set of ``table``'s fields."""
+        fields = []
+        for place, each in enumerate(names):
+            here = f"{path}[{place}]"
+            if each == "*":
+                readable = _readable(table, self.run.session.role)
+                fields += [f"{name}: {table.by_sql_name[name].name}" for name in readable]
+            elif isinstance(each, str):
+                column = table.by_sql_name.get(each)
+                if column is None:
+                    raise NotExists(f'"{each}" does not exist', here)
+                fields.append(f"{each}: {column.name}")
+            else:
+                fields.append(self._nested(table, Arguments(each, here)))
+        return f"{{ {' '.join(fields)} }}"
+
+    def _nested(self, table: Table, given: Arguments) -> str:
+        name = given.text("name")
+        relationship = table.relationships.get(name)
+        if relationship is None:
+            raise NotExists(f'"{name}" does not exist', given.path)
+        target = self.source.tables[relationship.target]
+        arguments = ", ".join(self.which(target, given))
+        inner = self.selection(target, given.list("columns"), given.at("columns"))
+        return f"{given.text('alias', name)}: {name}{f'({arguments})' if arguments else ''} {inner}"
 
     def names(self, row: dict[str, Any], path: str) -> dict[str, Any]:
         """A row's values under GraphQL's names."""
@@ -94,13 +154,7 @@ class _Rows:
 async def select(run: Run, args: Any) -> Any:
     """``{"table", "columns", "where"?, "order_by"?, "limit"?, "offset"?}``."""
     rows = _Rows(run, args, "select")
-    rows.where()
-    order = rows.given.given.get("order_by")
-    if order is not None:
-        rows.variable("order_by", f"[{rows.table.name}_order_by!]", _order(rows.table, order))
-    for name in ("limit", "offset"):
-        if rows.given.given.get(name) is not None:
-            rows.variable(name, "Int", rows.given.whole(name))
+    rows.restrict()
     return await rows.ask("query", rows.table.root_fields.select, rows.columns(rows.given.list("columns")))
 
 
@@ -161,34 +215,6 @@ def _column(table: Table, name: Any, path: str) -> str:
     return column.name
 
 
-def _selection(source: Source, table: Table, names: list[Any], role: str, path: str) -> str:
-    fields = []
-    for place, each in enumerate(names):
-        here = f"{path}[{place}]"
-        if each == "*":
-            fields += [f"{name}: {table.by_sql_name[name].name}" for name in _readable(table, role)]
-        elif isinstance(each, str):
-            column = table.by_sql_name.get(each)
-            if column is None:
-                raise NotExists(f'"{each}" does not exist', here)
-            fields.append(f"{each}: {column.name}")
-        else:
-            fields.append(_nested(source, table, Arguments(each, here), role))
-    return f"{{ {' '.join(fields)} }}"
-
-
-def _nested(source: Source, table: Table, given: Arguments, role: str) -> str:
-    name = given.text("name")
-    relationship = table.relationships.get(name)
-    if relationship is None:
-        raise NotExists(f'"{name}" does not exist', given.path)
-    if given.given.keys() - {"name", "alias", "columns"}:
-        raise ParseFailed("only columns of a relationship can be selected here: use GraphQL", given.path)
-    target = source.tables[relationship.target]
-    inner = _selection(source, target, given.list("columns"), role, given.at("columns"))
-    return f"{given.text('alias', name)}: {name} {inner}"
-
-
 def _readable(table: Table, role: str) -> list[str]:
     held = table.permissions.get(role)
     columns = "*" if role == ADMIN or held is None or held.select is None else held.select.columns
@@ -225,11 +251,11 @@ def _comparison(operand: Any) -> Any:
     return {f"_{_OPERATORS.get(operator[1:], operator[1:])}": value for operator, value in operand.items()}
 
 
-def _order(table: Table, given: Any) -> list[dict[str, Any]]:
+def _order(table: Table, given: Any, at: str) -> list[dict[str, Any]]:
     """``"+name"``, ``"-name"``, ``{"column", "type"?, "nulls"?}``, or several."""
     result = []
     for place, each in enumerate(given if isinstance(given, list) else [given]):
-        path = f"$.args.order_by[{place}]"
+        path = f"{at}[{place}]"
         if isinstance(each, str):
             name, kind, nulls = each.lstrip("+-"), "desc" if each.startswith("-") else "asc", None
         else:

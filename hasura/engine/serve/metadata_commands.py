@@ -15,6 +15,8 @@ from hasura.engine.metadata_ops.names import as_json
 from hasura.engine.metadata_ops.whole import cleared, completed, without_inconsistent
 from hasura.engine.metadata_ops.working import SUCCESS
 
+from .draft import INHERITANCE
+
 if TYPE_CHECKING:
     from hasura.engine.snapshot import Snapshot
 
@@ -77,14 +79,10 @@ async def get_inconsistent(run: Run, _args: Any) -> Any:
 async def drop_inconsistent(run: Run, _args: Any) -> Any:
     """What does not fit goes, and what then does not, until all does."""
     draft = await run.draft()
-    while draft.snapshot.inconsistencies:
-        document = without_inconsistent(copy.deepcopy(draft.document), draft.snapshot.inconsistencies)
+    while reports := [each for each in draft.snapshot.inconsistencies if each["type"] != INHERITANCE]:
+        document = without_inconsistent(copy.deepcopy(draft.document), reports)
         if document == draft.document:
-            raise EngineError(
-                "cannot continue due to new inconsistent metadata",
-                "$.args",
-                internal=draft.snapshot.inconsistencies,
-            )
+            raise EngineError("cannot continue due to new inconsistent metadata", "$.args", internal=reports)
         await draft.replace(document, allow_inconsistent=True)
     return SUCCESS
 

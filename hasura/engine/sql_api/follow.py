@@ -114,8 +114,12 @@ async def follow(
 def _parts_gone(before: TableState, now: TableState) -> Iterator[Target]:
     for number in before.columns.keys() - now.columns.keys():
         yield Target("column", before.key, before.columns[number][0])
+    # One that was dropped and made again is the same to those who need it.
+    meanings = [meaning for _, *meaning in now.foreign_keys.values()]
     for oid in before.foreign_keys.keys() - now.foreign_keys.keys():
-        yield Target("constraint", before.key, before.foreign_keys[oid])
+        name, *meaning = before.foreign_keys[oid]
+        if meaning not in meanings:
+            yield Target("constraint", before.key, name)
 
 
 def _lost_functions(before: Before, now: Mapping[int, FunctionState]) -> set[Key]:

@@ -19,7 +19,8 @@ SELECT c.oid::int8 AS oid, n.nspname AS schema, c.relname AS name,
        (SELECT coalesce(jsonb_object_agg(a.attnum, jsonb_build_array(a.attname, format_type(a.atttypid, NULL))), '{}')
           FROM pg_catalog.pg_attribute a
          WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
-       (SELECT coalesce(jsonb_object_agg(k.oid, k.conname), '{}')
+       (SELECT coalesce(jsonb_object_agg(k.oid, jsonb_build_array(k.conname, k.confrelid::int8, k.conkey, k.confkey)),
+                        '{}')
           FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f') AS foreign_keys
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 """
@@ -35,13 +36,13 @@ _NAMED = """
 
 @dataclass(frozen=True, slots=True)
 class TableState:
-    """``columns`` by number: ``[name, type]``; ``foreign_keys`` by oid: the constraint's name."""
+    """``columns`` by number: ``[name, type]``; ``foreign_keys`` by oid: ``[name, table, its columns, theirs]``."""
 
     oid: int
     schema: str
     name: str
     columns: Mapping[str, tuple[str, str]]
-    foreign_keys: Mapping[str, str]
+    foreign_keys: Mapping[str, Any]
 
     @property
     def key(self) -> Key:
