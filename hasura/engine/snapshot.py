@@ -160,8 +160,8 @@ def _reason(source: Source, table: Table, role: str, held: Permissions, operatio
         if field.target is not None:
             table_name = f'"{field.target[1]}"'
             return (
-                f'select permissions on computed field "{name}" are auto-derived from the permissions on its '
-                f"returning table {table_name} and cannot be specified manually"
+                f'select permissions on computed field "{name}" are auto-derived from the '  # noqa: S608 - no SQL
+                f"permissions on its returning table {table_name} and cannot be specified manually"
             )
     try:
         permissions.row_filter(source, table, role, operation)
