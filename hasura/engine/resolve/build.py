@@ -247,9 +247,13 @@ def _function(
     if found is None:
         raise Misfit(f'in function "{key[1]}": no such function exists: "{key[1]}"')
     if found.overloaded:
-        raise Misfit(f'function "{key[1]}" is overloaded. Overloaded functions are not supported')
+        raise Misfit(
+            f'in function "{key[1]}": function "{key[1]}" is overloaded. Overloaded functions are not supported'
+        )
     if found.returns is None or found.returns not in tables:
-        raise Misfit(f'the function "{key[1]}" does not return rows of a tracked table')
+        raise Misfit(
+            f'in function "{key[1]}": the function "{key[1]}" does not return rows of a tracked table'
+        )
     configuration = entry.configuration
     if configuration.exposed_as == "mutation" and found.volatility != "v":
         raise Misfit(

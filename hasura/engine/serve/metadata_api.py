@@ -72,7 +72,7 @@ def find_command(kind: str, version: int) -> Command:
         prefix, _, rest = kind.partition("_")
         command = _OF_SOURCES.get(rest) if prefix in PREFIXES else _WHOLE.get(kind)
     else:
-        raise ParseFailed(f"unexpected version: {version}", "$.version")
+        raise ParseFailed(f"unexpected version: {version}")
     if command is None:
         check_inside(kind)
         raise ParseFailed(_unknown(kind))
