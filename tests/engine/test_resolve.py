@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hasura.engine.catalog.model import PgType
-from hasura.engine.errors import BadRequest, ParseFailed
+from hasura.engine.errors import ParseFailed
 from hasura.engine.resolve.naming import default_name, is_graphql_name, root_fields, scalar_name
 from hasura.engine.snapshot import Snapshot, build_snapshot
 from tests.engine import library

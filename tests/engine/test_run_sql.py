@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hasura.engine.sql_api.split import split_statements
 from tests.engine.bookstore import Shop, open_shop
+from tests.engine.conftest import running_engine
 
 DONE = {"result_type": "CommandOk", "result": None}
 
@@ -157,16 +158,44 @@ async def test_functions_in_use_keep_their_name_and_kind(shop: Shop) -> None:
     assert "functions" not in await shop.exported()
 
 
-async def test_a_failure_behind_committed_sql_leaves_the_engine_with_the_tables_as_they_are(
-    shop: Shop,
-) -> None:
-    """The SQL of a bulk stands, its metadata does not: what is served must fit the database."""
+async def test_a_failure_behind_committed_sql_undoes_neither_it_nor_what_followed_it(shop: Shop) -> None:
+    """SQL and the metadata that fits its outcome are committed as one; the rest of the bulk is undone."""
     rename = {"type": "run_sql", "args": {"sql": "ALTER TABLE article RENAME COLUMN title TO headline"}}
+    track = {"type": "track_table", "args": "author_view"}
     bad = {"type": "track_table", "args": "nowhere"}
-    before = await shop.command("export_metadata")
-    await shop.post("/v1/query", {"type": "bulk", "args": [rename, bad]}, 400)
-    assert await shop.command("export_metadata") == before
+    await shop.post("/v1/query", {"type": "bulk", "args": [rename, track, bad]}, 400)
+    permission = (await shop.table("article"))["select_permissions"][0]["permission"]
+    assert permission["columns"] == ["id", "headline"]
+    assert len((await shop.exported())["tables"]) == 2
     assert "data" in await shop.running.graphql("{ article { headline } }")
+
+
+async def test_sql_that_commits_by_itself_is_followed_too(shop: Shop) -> None:
+    assert await shop.sql("ALTER TABLE article RENAME COLUMN title TO headline; COMMIT") == DONE
+    assert "data" in await shop.running.graphql("{ article { headline } }")
+
+
+async def test_a_constraint_that_refuses_at_the_end_undoes_all(shop: Shop) -> None:
+    sql = """
+        ALTER TABLE article ALTER CONSTRAINT article_author_id_fkey DEFERRABLE INITIALLY DEFERRED;
+        UPDATE article SET author_id = 7 WHERE id = 1;
+    """
+    refused = await shop.sql(sql, 400)
+    assert refused["internal"]["error"]["status_code"] == "23503"
+    assert "data" in await shop.running.graphql("{ article { author { id } } }")
+
+
+async def test_metadata_in_another_database_follows_once_the_sql_is_committed(
+    shop: Shop, database_url: str
+) -> None:
+    metadata = await shop.command("export_metadata")
+    elsewhere = f"{database_url}?application_name=elsewhere"  # another one as far as the engine can tell
+    async with running_engine(database_url, metadata_dir=None, metadata_database_url=elsewhere) as running:
+        other = Shop(running, database_url)
+        assert await other.command("export_metadata") == metadata
+        assert await other.sql("ALTER TABLE article RENAME COLUMN title TO headline") == DONE
+        permission = (await other.table("article"))["select_permissions"][0]["permission"]
+        assert permission["columns"] == ["id", "headline"]
 
 
 async def test_a_source_that_is_only_named_has_its_own_database(
@@ -190,7 +219,8 @@ async def test_a_source_that_is_only_named_has_its_own_database(
 async def test_a_database_that_is_away_is_said_so(shop: Shop) -> None:
     with psycopg.connect(shop.database_url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND usename = current_user"
         )
     refused = await shop.sql("SELECT pg_terminate_backend(pg_backend_pid())", 400)
     assert refused["code"] == "postgres-error"

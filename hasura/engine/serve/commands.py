@@ -12,8 +12,6 @@ from hasura.engine.metadata_ops.working import Working
 from hasura.engine.session import ADMIN
 from hasura.engine.sql_api import run_sql
 
-from .draft import check_consistency
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -79,14 +77,11 @@ async def sql_command(run: Run, args: Any) -> Any:
             async with run_sql.transaction(connection, request):
                 return await run_sql.execute(connection, request)
         draft = await run.draft()
-        async with run_sql.transaction(connection, request):
+        async with draft.following(connection, run_sql.transaction(connection, request)) as take:
             answer, document = await run_sql.execute_and_follow(
                 connection, request, draft.document, draft.snapshot
             )
-            snapshot = await draft.build(document, connection)
-            check_consistency(draft.snapshot, snapshot, None)
-        draft.database_changed = True
-        draft.take(document, snapshot)
+            await take(document)
         return answer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,13 @@ from hasura.engine.metadata_ops.roles import check_cycles
 from hasura.engine.metadata_ops.working import Working
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     import psycopg
 
     from hasura.engine.metadata_ops.working import Operation
+    from hasura.engine.metadata_store import MetadataStore
     from hasura.engine.snapshot import Snapshot
 
     Builder = Callable[[dict[str, Any], psycopg.AsyncConnection[Any]], Awaitable[Snapshot]]
@@ -41,16 +44,21 @@ class Draft:
         snapshot: Snapshot,
         resource_version: int,
         build: Builder,
+        *,
         data: psycopg.AsyncConnection[Any],
+        beside: MetadataStore | None,
     ) -> None:
-        self.document = document
+        self.document = self.stored = document
         self.snapshot = snapshot
+        #: of ``stored``
         self.resource_version = resource_version
         self.changed = False
         #: SQL that may have changed tables has been committed: a snapshot from before it is stale
         self.database_changed = False
         self._build = build
         self._data = data
+        #: the store where it is in the database of the tables
+        self._beside = beside
 
     async def apply(self, operation: Operation, args: Any) -> Any:
         """The operation's answer.
@@ -87,6 +95,38 @@ class Draft:
     def take(self, document: dict[str, Any], snapshot: Snapshot) -> None:
         """What the next command builds on."""
         self.document, self.snapshot, self.changed = document, snapshot, True
+
+    @contextlib.asynccontextmanager
+    async def following(
+        self, connection: psycopg.AsyncConnection[Any], transaction: AbstractAsyncContextManager[None]
+    ) -> AsyncIterator[Callable[[dict[str, Any]], Awaitable[None]]]:
+        """SQL runs in ``transaction`` on ``connection``; what is yielded takes the metadata that fits its outcome.
+
+        Where both are in one database, they are committed as one.
+
+        :raises NewlyInconsistent: the outcome leaves objects without what they need; the SQL is undone.
+        """
+        taken: tuple[dict[str, Any], Snapshot] | None = None
+        version = None
+
+        async def take(document: dict[str, Any]) -> None:
+            nonlocal taken, version
+            snapshot = await self.build(document, connection)
+            check_consistency(self.snapshot, snapshot, None)
+            taken = (document, snapshot)
+            if self._beside is not None and not self.changed:
+                version = await self._beside.save(connection, document, self.resource_version)
+
+        async with transaction:
+            yield take
+        if taken is None:
+            return
+        self.database_changed = True
+        if version is None:
+            self.take(*taken)
+        else:
+            self.document, self.snapshot = taken
+            self.stored, self.resource_version = taken[0], version
 
     async def build(
         self, document: dict[str, Any], data: psycopg.AsyncConnection[Any] | None = None

@@ -124,16 +124,26 @@ class Engine:
             served = self._served
             if served is None or served.resource_version != stored.resource_version:
                 served = _Served(await self._build(stored.metadata, data), stored.resource_version)
-            draft = Draft(stored.metadata, served.snapshot, stored.resource_version, self._build, data)
+            one = self.settings.metadata_url == self.settings.database_url
+            draft = Draft(
+                stored.metadata,
+                served.snapshot,
+                stored.resource_version,
+                self._build,
+                data=data,
+                beside=self._store if one else None,
+            )
             try:
                 yield draft
+                version = draft.resource_version
                 if draft.changed:
-                    version = await self._store.save(connection, draft.document, stored.resource_version)
+                    version = await self._store.save(connection, draft.document, version)
+                if draft.changed or draft.database_changed:
                     await self._serve(_Served(draft.snapshot, version), data)
             except BaseException:
                 if draft.database_changed:
-                    snapshot = await self._build(stored.metadata, data)
-                    await self._serve(_Served(snapshot, stored.resource_version), data)
+                    snapshot = await self._build(draft.stored, data)
+                    await self._serve(_Served(snapshot, draft.resource_version), data)
                 raise
 
     async def catalog_state(self) -> dict[str, Any]:

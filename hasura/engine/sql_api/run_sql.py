@@ -82,14 +82,28 @@ async def connected(database_url: str) -> AsyncIterator[psycopg.AsyncConnection[
 
 @contextlib.asynccontextmanager
 async def transaction(connection: psycopg.AsyncConnection[Any], request: RunSql) -> AsyncIterator[None]:
-    """Around everything that the request does; nothing around a request that asked for none."""
+    """Around everything that the request does; nothing around a request that asked for none.
+
+    The SQL may end the transaction itself: then there is none to end, which PostgreSQL only warns of.
+
+    :raises SqlFailed: a deferred constraint refused the commit.
+    """
     if request.read_only:
         await connection.execute("SET default_transaction_read_only = on")
     if request.no_transaction:
         yield
-    else:
-        async with connection.transaction():
-            yield
+        return
+    await connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(psycopg.Error):
+            await connection.execute("ROLLBACK")
+        raise
+    try:
+        await connection.execute("COMMIT")
+    except psycopg.Error as error:
+        raise refusal(request.sql, error) from error
 
 
 async def execute(connection: psycopg.AsyncConnection[Any], request: RunSql) -> dict[str, Any]:
