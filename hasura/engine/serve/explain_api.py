@@ -67,8 +67,8 @@ async def _query(pool: Pool, role: RoleSchema, operation: Operation, inputs: Inp
     prepared = role.prepare(operation, inputs.variables)
     sql, plan = None, None
     if prepared.query is not None:
-        sql = prepared.query.sql
-        plan = await _plan(pool, sql, inputs.parameters(prepared.query.operands))
+        sql = prepared.query.alone.sql
+        plan = await _plan(pool, sql, inputs.parameters(prepared.query.alone.operands))
     return [
         {"field": alias, "sql": sql, "plan": plan}
         if isinstance(origin, int)
