@@ -11,6 +11,7 @@ import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
+from hasura.engine.allowlist import Allowlist
 from hasura.engine.auth.authenticator import Authenticator
 from hasura.engine.errors import DatabaseUnavailable, EngineError
 from hasura.engine.execute.failures import translate
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from hasura.engine.execute.run import Pool
+    from hasura.engine.pipeline import GraphQLRequest
+    from hasura.engine.session import Session
     from hasura.engine.settings import Settings
     from hasura.engine.snapshot import Snapshot
 
@@ -70,6 +73,7 @@ class Engine:
         directory = settings.metadata_dir
         self._to_apply = None if directory is None else load_metadata_directory(directory)
         self._served: _Served | None = None
+        self._allowlist = Allowlist({})
         self._changing = asyncio.Lock()
         #: set after the first attempt to read the metadata, whether or not it succeeded
         self._looked = asyncio.Event()
@@ -100,6 +104,11 @@ class Engine:
         if self._served is None:
             raise DatabaseUnavailable("the engine has not reached its database yet")
         return self._served.snapshot
+
+    def check_allowed(self, session: Session, request: GraphQLRequest) -> None:
+        """:raises ValidationFailed: the allowlist is on, and the document is not on it."""
+        if self.settings.enable_allowlist:
+            self._allowlist.check(session, request)
 
     async def check_health(self) -> None:
         """:raises DatabaseUnavailable: the metadata's database does not answer, or never has."""
@@ -209,6 +218,7 @@ class Engine:
     async def _serve(self, served: _Served, data: psycopg.AsyncConnection[Any]) -> None:
         first = self._served is None
         self._served = served
+        self._allowlist = Allowlist(served.snapshot.metadata)
         if not first and self.settings.close_websockets_on_metadata_change:
             # Their plans were made under other permissions.
             for connection in self._connections:
