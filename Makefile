@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up test bench-engine lint lock clean chromium
+.PHONY: help up test cases bench-engine lint lock clean chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +17,9 @@ up: $(VENV)/.runtime ## Start everything on this machine; Ctrl-C stops it.
 test: $(VENV)/.development chromium ## Run every test. A part: make test ARGS="tests/sql -k migrations"
 	@$(BIN)/python -m webapp.build
 	@$(BIN)/python -m pytest $(ARGS)
+
+cases: $(VENV)/.development ## Hasura's own test cases, where present. A part: make cases ARGS="--area run_sql -v"
+	@$(BIN)/python -m tests.cases $(ARGS)
 
 bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own speed (needs wrk).
 	@$(BIN)/python -m tests.bench $(ARGS)

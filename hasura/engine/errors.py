@@ -26,8 +26,9 @@ class EngineError(Exception):
         return {"message": self.message, "extensions": {"path": self.path, "code": self.code}}
 
     def api(self) -> dict[str, Any]:
-        """The body of an error of the APIs that are not GraphQL."""
-        return {"path": self.path, "error": self.message, "code": self.code}
+        """The body of an error of the APIs that are not GraphQL; ``internal`` is for admins, whose APIs they are."""
+        body = {"path": self.path, "error": self.message, "code": self.code}
+        return body if self.internal is None else {**body, "internal": self.internal}
 
 
 class ValidationFailed(EngineError):
@@ -174,8 +175,75 @@ class InconsistentMetadata(EngineError):
     code = "unexpected"
     status = 400
 
-    def api(self) -> dict[str, Any]:
-        return {**super().api(), "internal": self.internal}
+
+class InvalidConfiguration(EngineError):
+    """The object that a command adds does not fit the database; ``internal`` says how."""
+
+    code = "invalid-configuration"
+    status = 400
+
+
+class AlreadyExists(EngineError):
+    """There is one of that name."""
+
+    code = "already-exists"
+    status = 400
+
+
+class AlreadyTracked(EngineError):
+    """The table or function is tracked."""
+
+    code = "already-tracked"
+    status = 400
+
+
+class AlreadyUntracked(EngineError):
+    """The table is not tracked."""
+
+    code = "already-untracked"
+    status = 400
+
+
+class DependencyError(EngineError):
+    """Other objects of the metadata need what is to go."""
+
+    code = "dependency-error"
+    status = 400
+
+
+class PermissionDenied(EngineError):
+    """There is no such permission."""
+
+    code = "permission-denied"
+    status = 400
+
+
+class InvalidParams(EngineError):
+    """The arguments contradict each other."""
+
+    code = "invalid-params"
+    status = 400
+
+
+class CyclicDependency(EngineError):
+    """Roles that inherit from each other."""
+
+    code = "cyclic-dependency"
+    status = 400
+
+
+class NameConflict(EngineError):
+    """A root field of that name is in the schema."""
+
+    code = "remote-schema-conflicts"
+    status = 400
+
+
+class SqlFailed(EngineError):
+    """PostgreSQL refused an admin's own SQL; ``internal`` has the statement and PostgreSQL's words."""
+
+    code = "postgres-error"
+    status = 400
 
 
 class DatabaseUnavailable(EngineError):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
+
+from psycopg import sql
 
 from hasura.engine.errors import Conflict, NotSupported
 
@@ -52,6 +54,11 @@ ON CONFLICT (id) DO UPDATE
    SET notification = excluded.notification, resource_version = excluded.resource_version,
        instance_id = excluded.instance_id, updated_at = now()
 """
+
+
+def stale(based_on: int) -> Conflict:
+    """The error of a change that was based on a version which is no longer the stored one."""
+    return Conflict(f"metadata resource version referenced ({based_on}) did not match current version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,23 @@ class MetadataStore:
         row = await rows.fetchone()
         return 0 if row is None else int(row[0])
 
+    async def catalog_state(self, connection: Connection) -> dict[str, Any]:
+        """``{"id", "cli_state", "console_state"}``: what the CLI and the console keep in the database."""
+        rows = await connection.execute(
+            "SELECT hasura_uuid::text, cli_state, console_state FROM hdb_catalog.hdb_version"
+        )
+        row = await rows.fetchone() or (None, {}, {})
+        return dict(zip(("id", "cli_state", "console_state"), row, strict=True))
+
+    async def set_catalog_state(
+        self, connection: Connection, kind: Literal["cli", "console"], state: Any
+    ) -> None:
+        """Replaces one of the two states."""
+        column = sql.Identifier(f"{kind}_state")
+        await connection.execute(
+            sql.SQL("UPDATE hdb_catalog.hdb_version SET {} = %s::jsonb").format(column), [json.dumps(state)]
+        )
+
     async def save(self, connection: Connection, metadata: dict[str, Any], based_on: int) -> int:
         """Stores the document and tells the other processes, both or neither; answers the new version.
 
@@ -111,9 +135,7 @@ class MetadataStore:
             stored = await connection.execute(_STORE, {"metadata": json.dumps(metadata), "version": based_on})
             row = await stored.fetchone()
             if row is None:
-                raise Conflict(
-                    f"metadata resource version referenced ({based_on}) did not match current version"
-                )
+                raise stale(based_on)
             sources = [source["name"] for source in metadata.get("sources", [])]
             notification = {"metadata": True, "remote_schemas": [], "sources": sources, "data_connectors": []}
             await connection.execute(

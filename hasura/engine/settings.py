@@ -45,6 +45,7 @@ class Settings(BaseSettings):
 
     stringify_numeric_types: bool = False
     infer_function_permissions: bool = True
+    enable_allowlist: bool = False
 
     #: Milliseconds between two polls of a live query whose tables cannot announce changes.
     live_queries_multiplexed_refetch_interval: int = Field(default=1000, ge=1)

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from hasura.engine.catalog.read import read_catalog
-from hasura.engine.errors import BadRequest, EngineError, ParseFailed
+from hasura.engine.errors import EngineError, ParseFailed
 from hasura.engine.metadata.model import Metadata
 from hasura.engine.plan import permissions
 from hasura.engine.prepared import RoleSchema
+from hasura.engine.resolve import inconsistent
 from hasura.engine.resolve.build import resolve
 from hasura.engine.resolve.model import Source
 from hasura.engine.role_schema.build import build_schema
 from hasura.engine.session import ADMIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from psycopg import AsyncConnection
 
+    from hasura.engine.metadata import model as metadata_model
     from hasura.engine.resolve.model import Permissions, Table
     from hasura.engine.session import Session
 
@@ -35,6 +37,8 @@ class Snapshot:
 
     metadata: dict[str, Any]
     source: Source
+    #: the one of the metadata's sources whose tables these are
+    source_name: str
     inconsistencies: list[dict[str, Any]]
     stringify_numeric: bool
     #: roles that may not ask for the schema
@@ -82,25 +86,46 @@ async def build_snapshot(
         first = problem.errors(include_url=False, include_input=False)[0]
         where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
         raise ParseFailed(first["msg"], f"$.args.metadata{where}") from None
-    if len(document.sources) > 1:
-        raise BadRequest("this engine serves one source")
-    tables = document.sources[0].tables if document.sources else ()
+    served = _served(document.sources)
+    others = [_unserved(each.name) for each in document.sources if each is not served and _has_content(each)]
+    tables = served.tables if served else ()
     enums = [(table.table.schema_, table.table.name) for table in tables if table.is_enum]
     catalog = await read_catalog(connection, enums)
     hidden_from = frozenset(document.graphql_schema_introspection.disabled_for_roles)
-    if not document.sources:
-        return Snapshot(metadata, Source({}, {}, frozenset()), [], stringify_numeric, hidden_from)
+    if served is None:
+        nothing = Source({}, {}, frozenset())
+        return Snapshot(metadata, nothing, "default", others, stringify_numeric, hidden_from)
     source = resolve(
-        document.sources[0],
+        served,
         catalog,
         document.inherited_roles,
         infer_function_permissions=infer_function_permissions,
     )
-    inconsistencies = [*source.inconsistencies, *_unreadable_permissions(source)]
-    return Snapshot(metadata, source, inconsistencies, stringify_numeric, hidden_from)
+    inconsistencies = [*source.inconsistencies, *_unreadable_permissions(source, served.name), *others]
+    return Snapshot(metadata, source, served.name, inconsistencies, stringify_numeric, hidden_from)
 
 
-def _unreadable_permissions(source: Source) -> Iterator[dict[str, Any]]:
+def _served(sources: Sequence[metadata_model.Source]) -> metadata_model.Source | None:
+    """The source that is the engine's own database: the one named ``default``, else the first of its kind."""
+    own = [each for each in sources if each.kind == "postgres"]
+    return next((each for each in own if each.name == "default"), own[0] if own else None)
+
+
+def _has_content(source: metadata_model.Source) -> bool:
+    return bool(source.tables or source.functions or source.kind != "postgres")
+
+
+def _unserved(name: str) -> dict[str, Any]:
+    return {
+        "type": "source",
+        "name": f"source {name}",
+        "definition": name,
+        "reason": "Inconsistent object: this engine serves the tables of one source, the database that it was "
+        "started on",
+    }
+
+
+def _unreadable_permissions(source: Source, source_name: str) -> Iterator[dict[str, Any]]:
     """Permissions whose expressions do not fit the tables: found now, not at a user's first request."""
     for table in source.tables.values():
         for role, held in table.permissions.items():
@@ -109,23 +134,35 @@ def _unreadable_permissions(source: Source) -> Iterator[dict[str, Any]]:
                     continue
                 reason = _reason(source, table, role, held, operation)
                 if reason is not None:
-                    yield {
-                        "type": f"{operation}_permission",
-                        "name": f"{operation}_permission {role} in table {table.sql_name} in source default",
-                        "definition": {
-                            "role": role,
-                            "table": {"schema": table.schema, "name": table.sql_name},
-                            "permission": getattr(held, operation).model_dump(mode="json"),
-                        },
-                        "reason": f"Inconsistent object: {reason}",
-                    }
+                    told = _told(operation, getattr(held, operation))
+                    yield inconsistent.of_permission(
+                        table.key, role, source_name, operation=operation, permission=told, reason=reason
+                    )
+
+
+def _told(operation: str, permission: Any) -> dict[str, Any]:
+    """A permission as Hasura shows it: a select permission with what it has when nothing is said."""
+    defaults: dict[str, Any] = {}
+    if operation == "select":
+        defaults = {"allow_aggregations": False, "computed_fields": []}
+    return {**defaults, **permission.model_dump(mode="json", exclude_unset=True)}
 
 
 def _reason(source: Source, table: Table, role: str, held: Permissions, operation: Any) -> str | None:
     columns = getattr(getattr(held, operation), "columns", ())
     missing = [name for name in columns if name not in table.by_sql_name] if columns != "*" else []
     if missing:
-        return f'column "{missing[0]}" does not exist in table "{table.sql_name}"'
+        return f'"{missing[0]}" does not exist in table "{table.sql_name}"'
+    for name in getattr(getattr(held, operation), "computed_fields", ()):
+        field = table.computed_fields.get(name)
+        if field is None:
+            return f'computed field "{name}" does not exist'
+        if field.target is not None:
+            table_name = f'"{field.target[1]}"'
+            return (
+                f'select permissions on computed field "{name}" are auto-derived from the '  # noqa: S608 - no SQL
+                f"permissions on its returning table {table_name} and cannot be specified manually"
+            )
     try:
         permissions.row_filter(source, table, role, operation)
         if operation == "update":

@@ -91,7 +91,7 @@ async def test_a_live_query_over_a_computed_field_is_polled(bookshop: Served, qu
     ("definition", "reason"),
     [
         ({"function": "nowhere"}, "no such function exists"),
-        ({"function": "writer_bestsellers"}, "takes no row of the table"),
+        ({"function": "writer_bestsellers"}, "is not the table to which the computed field is being added"),
         ({"function": "book_price", "table_argument": "nobody"}, "is not an input argument"),
     ],
 )

@@ -399,6 +399,7 @@ def test_numbers_inside_json_literals_keep_every_digit(user: RoleSchema) -> None
         ("a[0]", '{"a","0"}'),
         ('$["a b"]', '{"a b"}'),
         ("['x.y'].z", '{"x.y","z"}'),
+        ('a[0].["b"]', '{"a","0","b"}'),
         ("$.ключ", '{"ключ"}'),
     ],
 )

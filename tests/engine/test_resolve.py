@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hasura.engine.catalog.model import PgType
-from hasura.engine.errors import BadRequest, ParseFailed
+from hasura.engine.errors import ParseFailed
 from hasura.engine.resolve.naming import default_name, is_graphql_name, root_fields, scalar_name
 from hasura.engine.snapshot import Snapshot, build_snapshot
 from tests.engine import library
@@ -60,23 +60,18 @@ def relationship(**using: Any) -> dict[str, Any]:
             'no such table/view exists in source: "gone"',
         ),
         (
-            lambda s: table(s, "membership").update(configuration={"custom_name": "my table"}),
-            "table",
-            '"my table" is not a valid GraphQL identifier',
-        ),
-        (
             lambda s: table(s, "node")["object_relationships"].append(
                 relationship(foreign_key_constraint_on="label")
             ),
-            "object_relationship",
-            "no foreign constraint exists on the given column(s): label",
+            "object_relation",
+            'in table "node": in relationship "extra": no foreign constraint exists on the given column(s)',
         ),
         (
             lambda s: table(s, "node")["array_relationships"].append(
                 relationship(manual_configuration={"remote_table": "refresh", "column_mapping": {"id": "id"}})
             ),
-            "array_relationship",
-            'table "refresh" is not tracked',
+            "array_relation",
+            'in table "node": in relationship "extra": table "refresh" is not tracked',
         ),
         (
             lambda s: table(s, "node")["object_relationships"].append(
@@ -84,47 +79,47 @@ def relationship(**using: Any) -> dict[str, Any]:
                     manual_configuration={"remote_table": "author", "column_mapping": {"id": "nope"}}
                 )
             ),
-            "object_relationship",
-            'column "nope" does not exist in table "author"',
+            "object_relation",
+            'in table "node": in relationship "extra": column "nope" does not exist in table "author"',
         ),
         (
             lambda s: s["functions"].append({"function": "gone"}),
             "function",
-            'no such function exists: "gone"',
+            'in function "gone": no such function exists: "gone"',
         ),
         (
             lambda s: s["functions"].append({"function": "twice"}),
             "function",
-            'function "twice" is overloaded. Overloaded functions are not supported',
+            'in function "twice": function "twice" is overloaded. Overloaded functions are not supported',
         ),
         (
             lambda s: s["functions"].append({"function": "number"}),
             "function",
-            'the function "number" does not return rows of a tracked table',
+            'in function "number": the function "number" does not return rows of a tracked table',
         ),
         (
             lambda s: table(s, "node")["select_permissions"][0]["permission"].update(
                 filter={"nope": {"_eq": 1}}
             ),
             "select_permission",
-            '"nope" does not exist in table "node"',
+            'in table "node": in permission for role "writer": "nope" does not exist in table "node"',
         ),
         (
             lambda s: table(s, "node")["select_permissions"][0]["permission"].update(
                 filter={"id": {"_is": 1}}
             ),
             "select_permission",
-            'unknown operator "_is"',
+            'in table "node": in permission for role "writer": unknown operator "_is"',
         ),
         (
             lambda s: table(s, "node")["select_permissions"][0]["permission"].update(columns=["id", "nope"]),
             "select_permission",
-            'column "nope" does not exist in table "node"',
+            'in table "node": in permission for role "writer": "nope" does not exist in table "node"',
         ),
         (
             lambda s: table(s, "article")["insert_permissions"][0]["permission"].update(set={"nope": 1}),
             "insert_permission",
-            '"nope" does not exist in table "article"',
+            'in table "article": in permission for role "writer": "nope" does not exist in table "article"',
         ),
     ],
 )
@@ -152,9 +147,27 @@ async def test_a_document_of_another_form_is_refused_with_the_place(shelf: Serve
         with pytest.raises(ParseFailed) as caught:
             await build_snapshot({"version": 3, "sources": [{"name": "a", "tables": [{}]}]}, connection)
         assert caught.value.path == "$.args.metadata.sources[0].tables[0].table"
-        with pytest.raises(BadRequest, match="one source"):
-            await build_snapshot({"version": 3, "sources": [{"name": "a"}, {"name": "b"}]}, connection)
         assert (await build_snapshot({"version": 3, "sources": []}, connection)).tables == frozenset()
+
+
+async def test_a_second_source_may_be_named_and_its_tables_are_not_served(shelf: Served) -> None:
+    default = {"name": "default", "tables": [{"table": "author"}]}
+    async with shelf.pool.connection() as connection:
+        empty = await build_snapshot({"version": 3, "sources": [{"name": "b"}, default]}, connection)
+        assert (empty.source_name, empty.inconsistencies) == ("default", [])
+        other = {"name": "b", "tables": [{"table": "node"}]}
+        found = await build_snapshot({"version": 3, "sources": [other, default]}, connection)
+    assert found.tables == {("public", "author")}
+    assert [each["name"] for each in found.inconsistencies] == ["source b"]
+
+
+async def test_a_table_without_a_name_in_graphql_is_tracked_and_in_no_schema(shelf: Served) -> None:
+    def unnameable(source: dict[str, Any]) -> None:
+        table(source, "membership").update(configuration={"custom_name": "my table"})
+
+    found = await snapshot(shelf, unnameable)
+    assert found.inconsistencies == []
+    assert ("public", "membership") not in found.tables
 
 
 @pytest.mark.parametrize(

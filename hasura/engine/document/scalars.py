@@ -20,7 +20,7 @@ _JSON = frozenset({"json", "jsonb"})
 _LABEL_PATH = re.compile(r"(?:[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)?")
 _NUL_IN_JSON = re.compile(r"(?<!\\)(?:\\\\)*+\\u0000")
 # Possessive: a name that is followed by nonsense is not tried again in every other cut.
-_JSON_PATH = re.compile(r"""\$?(?:\.?[^.\[\]]++|\[\d++\]|\["[^"]*+"\]|\['[^']*+'\])*+""")
+_JSON_PATH = re.compile(r"""\$?(?:\.?(?:[^.\[\]]++|\[\d++\]|\["[^"]*+"\]|\['[^']*+'\]))*+""")
 _JSON_STEP = re.compile(r"""\["([^"]*)"\]|\['([^']*)'\]|\[(\d+)\]|([^.\[\]]+)""")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hasura.engine.metadata.model import ForeignKeyOnRemote
+from hasura.engine.resolve import inconsistent
 from hasura.engine.resolve.computed import computed_field
 from hasura.engine.resolve.inheritance import inherit
 from hasura.engine.resolve.misfit import Misfit
@@ -40,12 +41,21 @@ def resolve(
     tracked = {(t.table.schema_, t.table.name): t for t in source.tables}
     tables: dict[catalog.QualifiedName, Table] = {}
     for key, entry in tracked.items():
+        if key in database.tables and not is_graphql_name(
+            entry.configuration.custom_name or default_name(key)
+        ):
+            continue  # tracked, and nameless in every schema
         try:
             tables[key] = _table(
-                entry, key, database, tracked.keys() & database.tables.keys(), inconsistencies
+                entry,
+                key,
+                database,
+                tracked.keys() & database.tables.keys(),
+                source=source.name,
+                inconsistencies=inconsistencies,
             )
         except Misfit as misfit:
-            inconsistencies.append(_inconsistency("table", _definition(key), str(misfit)))
+            inconsistencies.append(inconsistent.of_source("table", key, source.name, str(misfit)))
     # A relationship may point to a table that turned out to be inconsistent itself.
     functions: dict[catalog.QualifiedName, Function] = {}
     for function in source.functions:
@@ -53,7 +63,7 @@ def resolve(
         try:
             functions[key] = _function(function, key, database, tables, infer_function_permissions)
         except Misfit as misfit:
-            inconsistencies.append(_inconsistency("function", _definition(key), str(misfit)))
+            inconsistencies.append(inconsistent.of_source("function", key, source.name, str(misfit)))
     tables, functions, disagreements = inherit(inherited_roles, tables, functions)
     inconsistencies += disagreements
     roles = {role for table in tables.values() for role in table.permissions}
@@ -61,34 +71,19 @@ def resolve(
     return Source(tables, functions, frozenset(roles), tuple(inconsistencies))
 
 
-def _definition(key: catalog.QualifiedName) -> dict[str, str]:
-    return {"name": key[1], "schema": key[0]}
-
-
-def _inconsistency(kind: str, definition: Any, reason: str) -> dict[str, Any]:
-    """Hasura's form of an inconsistent object."""
-    name = definition.get("name", "") if isinstance(definition, dict) else ""
-    return {
-        "type": kind,
-        "name": f"{kind} {name} in source default",
-        "definition": definition,
-        "reason": f"Inconsistent object: {reason}",
-    }
-
-
 def _table(
     entry: metadata.Table,
     key: catalog.QualifiedName,
     database: catalog.Catalog,
     known: Iterable[catalog.QualifiedName],
+    *,
+    source: str,
     inconsistencies: list[dict[str, Any]],
 ) -> Table:
     found = database.tables.get(key)
     if found is None:
         raise Misfit(f'no such table/view exists in source: "{key[1]}"')
     name = entry.configuration.custom_name or default_name(key)
-    if not is_graphql_name(name):
-        raise Misfit(f'"{name}" is not a valid GraphQL identifier')
     if entry.is_enum:
         _check_enum(found, database)
     columns = [
@@ -102,16 +97,23 @@ def _table(
                 relationship, found, database, set(known), many=many
             )
         except Misfit as misfit:
-            kind = "array_relationship" if many else "object_relationship"
-            definition = {"name": relationship.name, "table": _definition(key)}
-            inconsistencies.append(_inconsistency(kind, definition, str(misfit)))
+            inconsistencies.append(
+                inconsistent.of_relationship(
+                    key, relationship, relationship.name, source, str(misfit), many=many
+                )
+            )
     computed_fields: dict[str, ComputedField] = {}
+    sql_names = {column.name for column in found.columns}
     for computed in entry.computed_fields:
+        if computed.name in sql_names:
+            inconsistencies.append(inconsistent.of_name_conflict(key, computed, computed.name, source))
+            continue
         try:
             computed_fields[computed.name] = computed_field(computed, found, database, set(known))
         except Misfit as misfit:
-            definition = {"name": computed.name, "table": _definition(key)}
-            inconsistencies.append(_inconsistency("computed_field", definition, str(misfit)))
+            inconsistencies.append(
+                inconsistent.of_computed_field(key, computed, computed.name, source, str(misfit))
+            )
     return Table(
         key=key,
         name=name,
@@ -219,7 +221,7 @@ def _foreign_key(table: catalog.Table | None, columns: tuple[str, ...]) -> catal
     for key in table.foreign_keys if table else ():
         if set(key.columns) == set(columns):
             return key
-    raise Misfit(f"no foreign constraint exists on the given column(s): {', '.join(columns)}")
+    raise Misfit("no foreign constraint exists on the given column(s)")
 
 
 def _permissions(entry: metadata.Table) -> dict[str, Permissions]:
@@ -243,12 +245,22 @@ def _function(
 ) -> Function:
     found = database.functions.get(key)
     if found is None:
-        raise Misfit(f'no such function exists: "{key[1]}"')
+        raise Misfit(f'in function "{key[1]}": no such function exists: "{key[1]}"')
     if found.overloaded:
-        raise Misfit(f'function "{key[1]}" is overloaded. Overloaded functions are not supported')
+        raise Misfit(
+            f'in function "{key[1]}": function "{key[1]}" is overloaded. Overloaded functions are not supported'
+        )
     if found.returns is None or found.returns not in tables:
-        raise Misfit(f'the function "{key[1]}" does not return rows of a tracked table')
+        raise Misfit(
+            f'in function "{key[1]}": the function "{key[1]}" does not return rows of a tracked table'
+        )
     configuration = entry.configuration
+    if configuration.exposed_as == "mutation" and found.volatility != "v":
+        raise Misfit(
+            f'in function "{key[1]}": the function "{key[1]}" cannot be tracked because the function was requested '
+            "to be exposed as a mutation, but is not marked VOLATILE. Maybe the function was given the wrong "
+            "volatility when it was defined?"
+        )
     is_mutation = (
         configuration.exposed_as or ("mutation" if found.volatility == "v" else "query")
     ) == "mutation"

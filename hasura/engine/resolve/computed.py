@@ -9,7 +9,7 @@ from hasura.engine.resolve.model import Argument, ComputedField
 from hasura.engine.resolve.naming import scalar_name
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Iterator, Set
 
     from hasura.engine.catalog import model as catalog
     from hasura.engine.metadata import model as metadata
@@ -33,21 +33,13 @@ def computed_field(
         raise Misfit(f'no such function exists: "{key[1]}"')
     if found.overloaded:
         raise Misfit(f'function "{key[1]}" is overloaded. Overloaded functions are not supported')
-    if found.volatility == "v":
-        raise Misfit(
-            f'the function "{key[1]}" associated with computed field "{entry.name}" is of type VOLATILE'
-        )
     names = [argument.name for argument in found.arguments]
-    if definition.table_argument is None:
-        row_argument = 0
-    elif definition.table_argument in names:
-        row_argument = names.index(definition.table_argument)
-    else:
-        raise Misfit(f'"{definition.table_argument}" is not an input argument of the function "{key[1]}"')
-    if row_argument >= len(names) or found.arguments[row_argument].type.name != table.name:
-        raise Misfit(f'the function "{key[1]}" takes no row of the table "{table.name}"')
-    if found.returns is not None and found.returns not in tracked:
-        raise Misfit(f'the function "{key[1]}" answers rows of "{found.returns[1]}", which is not tracked')
+    row_argument = names.index(definition.table_argument) if definition.table_argument in names else 0
+    problems = list(_problems(definition, table, found, tracked))
+    if problems:
+        raise Misfit(
+            f'the computed field "{entry.name}" cannot be added to table "{table.name}" {_because(problems)}'
+        )
     return ComputedField(
         name=entry.name,
         function=key,
@@ -68,3 +60,50 @@ def computed_field(
         returns_set=found.returns_set,
         comment=entry.comment or found.comment,
     )
+
+
+def _problems(
+    definition: metadata.ComputedFieldDefinition,
+    table: catalog.Table,
+    function: catalog.Function,
+    tracked: Set[catalog.QualifiedName],
+) -> Iterator[str]:
+    """Everything about the function that keeps it from being a computed field, in Hasura's words and order."""
+    shown = f'"{function.name}"'
+    if function.volatility == "v":
+        yield f"the function {shown} is of type VOLATILE; cannot be added as a computed field"
+    if function.returns is not None and function.returns not in tracked:
+        yield f'the function {shown} returning type "{function.returns[1]}" is not tracked'
+    arguments = {argument.name: argument for argument in function.arguments if argument.name}
+    if not function.arguments:
+        yield f"the function {shown} has no input arguments"
+    elif definition.table_argument is None:
+        yield from _row_problems("first argument", function.arguments[0], table, shown)
+    elif definition.table_argument in arguments:
+        argument = arguments[definition.table_argument]
+        yield from _row_problems(f'"{argument.name}" argument', argument, table, shown)
+    else:
+        yield f'"{definition.table_argument}" is not an input argument of the function {shown}'
+    session = definition.session_argument
+    if session is not None and session not in arguments:
+        yield f'"{session}" is not an input argument of the function {shown}'
+    elif session is not None and arguments[session].type.name not in {"json", "jsonb"}:
+        yield f'"{session}" argument of the function {shown} is not of type JSON'
+
+
+def _row_problems(place: str, argument: catalog.Argument, table: catalog.Table, shown: str) -> Iterator[str]:
+    type_ = argument.type
+    if not type_.composite:
+        yield f"{place} of the function {shown} is not COMPOSITE type"
+    if type_.name != table.name:
+        schema = "" if type_.composite else "pg_catalog."
+        yield (
+            f'{place} of the function {shown} of type "{schema}{type_.name}" is not the table '
+            "to which the computed field is being added"
+        )
+
+
+def _because(problems: list[str]) -> str:
+    if len(problems) == 1:
+        return f"because {problems[0]}"
+    return "for the following reasons:\n" + "".join(f"  • {problem}\n" for problem in problems)

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
-from . import http, metadata_api, service, ws
+from . import explain_api, http, metadata_api, pg_dump_api, query_api, service, ws
 from .engine import Engine
 from .request_id import RequestId
 
@@ -39,6 +39,10 @@ def create_app(settings: Settings) -> Starlette:
             Route("/v1alpha1/graphql", http.graphql_v1alpha1, methods=["POST"]),
             WebSocketRoute("/v1alpha1/graphql", ws.graphql_socket),
             Route("/v1/metadata", metadata_api.metadata, methods=["POST"]),
+            Route("/v1/query", query_api.query_v1, methods=["POST"]),
+            Route("/v2/query", query_api.query_v2, methods=["POST"]),
+            Route("/v1/graphql/explain", explain_api.explain, methods=["POST"]),
+            Route("/v1alpha1/pg_dump", pg_dump_api.pg_dump, methods=["POST"]),
             Route("/v1/version", service.version),
             Route("/v1alpha1/config", service.config),
             Route("/healthz", service.healthz),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hasura.engine.errors import EngineError, InvalidJSON, ParseFailed
+from hasura.engine.errors import EngineError, InvalidJSON, NotSupported
+from hasura.engine.metadata_ops.arguments import expect, field
 from hasura.engine.pipeline import GraphQLRequest
 
 if TYPE_CHECKING:
@@ -14,16 +15,6 @@ if TYPE_CHECKING:
 
 #: Bytes. Far above any honest GraphQL request, far below what one client may make a process hold.
 LARGEST_BODY = 16 * 1024 * 1024
-
-_KINDS: dict[type, str] = {
-    dict: "Object",
-    list: "Array",
-    str: "String",
-    bool: "Boolean",
-    int: "Number",
-    float: "Number",
-    type(None): "Null",
-}
 
 
 class BodyTooLarge(EngineError):
@@ -55,25 +46,11 @@ def parse_json(text: str | bytes) -> Any:
         raise InvalidJSON(f"Error in $: Failed reading: not a valid json value: {error}") from error
 
 
-def expect(kind: type, value: Any, path: str, what: str) -> Any:
-    """:raises ParseFailed: the value is of another JSON type."""
-    if type(value) is not kind:
-        wanted, found = _KINDS[kind], _KINDS[type(value)]
-        raise ParseFailed(f"parsing {what} failed, expected {wanted}, but encountered {found}", path)
-    return value
-
-
-def field(value: dict[str, Any], name: str, path: str) -> Any:
-    """:raises ParseFailed: the object lacks the field."""
-    if name not in value:
-        raise ParseFailed(f'key "{name}" not found', path)
-    return value[name]
-
-
 def graphql_request(value: Any, path: str = "$") -> GraphQLRequest:
     """``{"query", "variables"?, "operationName"?}``.
 
     :raises ParseFailed: it is of another form.
+    :raises NotSupported: it names a persisted query.
     """
     expect(dict, value, path, "GraphQL request")
     query = expect(str, field(value, "query", path), f"{path}.query", "Text")
@@ -83,4 +60,7 @@ def graphql_request(value: Any, path: str = "$") -> GraphQLRequest:
     variables = value.get("variables")
     if variables is not None:
         expect(dict, variables, f"{path}.variables", "HashMap ~Text")
+    extensions = value.get("extensions")
+    if isinstance(extensions, dict) and "persistedQuery" in extensions:
+        raise NotSupported("Automatic Persisted Queries is not enabled")
     return GraphQLRequest(query, name, variables or {})

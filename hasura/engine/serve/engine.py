@@ -5,27 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 import structlog
 from psycopg_pool import AsyncConnectionPool
 
+from hasura.engine.allowlist import Allowlist
 from hasura.engine.auth.authenticator import Authenticator
-from hasura.engine.errors import DatabaseUnavailable, EngineError, InconsistentMetadata
+from hasura.engine.errors import DatabaseUnavailable, EngineError
 from hasura.engine.execute.failures import translate
 from hasura.engine.live.queries import LiveQueries
 from hasura.engine.metadata.directory import load_metadata_directory
-from hasura.engine.metadata_store import MetadataStore, StoredMetadata
+from hasura.engine.metadata_store import MetadataStore, StoredMetadata, stale
 from hasura.engine.snapshot import build_snapshot
 
 from .cors import CorsPolicy
+from .draft import Draft
 from .ws_messages import Close
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from hasura.engine.execute.run import Pool
+    from hasura.engine.pipeline import GraphQLRequest
+    from hasura.engine.session import Session
     from hasura.engine.settings import Settings
     from hasura.engine.snapshot import Snapshot
 
@@ -69,7 +73,10 @@ class Engine:
         directory = settings.metadata_dir
         self._to_apply = None if directory is None else load_metadata_directory(directory)
         self._served: _Served | None = None
+        self._allowlist = Allowlist({})
         self._changing = asyncio.Lock()
+        #: set after the first attempt to read the metadata, whether or not it succeeded
+        self._looked = asyncio.Event()
         self._connections: set[Connection] = set()
 
     @contextlib.asynccontextmanager
@@ -83,6 +90,8 @@ class Engine:
             await stack.enter_async_context(self.live.listening())
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             follower = tasks.create_task(self._follow_metadata(), name="schema-sync")
+            # With the database up, the first request finds an engine that serves.
+            await self._looked.wait()
             yield
             follower.cancel()
 
@@ -96,49 +105,65 @@ class Engine:
             raise DatabaseUnavailable("the engine has not reached its database yet")
         return self._served.snapshot
 
+    def check_allowed(self, session: Session, request: GraphQLRequest) -> None:
+        """:raises ValidationFailed: the allowlist is on, and the document is not on it."""
+        if self.settings.enable_allowlist:
+            self._allowlist.check(session, request)
+
     async def check_health(self) -> None:
         """:raises DatabaseUnavailable: the metadata's database does not answer, or never has."""
         _ = self.snapshot
         async with _connection(self._metadata_pool, HEALTH_TIMEOUT) as connection:
             await connection.execute("SELECT 1")
 
-    async def stored_metadata(self) -> StoredMetadata:
-        """What is stored now, by whomever.
+    @contextlib.asynccontextmanager
+    async def changing(self, *, based_on: int | None = None) -> AsyncIterator[Draft]:
+        """A draft of the stored metadata that nobody else changes meanwhile.
 
-        :raises DatabaseUnavailable: it cannot be read.
-        """
-        async with self._metadata_connection() as connection:
-            return await self._store.load(connection)
+        When this ends well and the draft was changed, it is stored for all engines on the database and served here.
 
-    async def replace_metadata(
-        self, metadata: dict[str, Any], *, allow_inconsistent: bool, based_on: int | None = None
-    ) -> Snapshot:
-        """Serves other metadata, and stores it for all engines on this database; both or neither.
-
-        :raises InconsistentMetadata: it does not fit the database, and ``allow_inconsistent`` is false.
         :raises Conflict: the stored version is not ``based_on``.
+        :raises DatabaseUnavailable: PostgreSQL cannot be reached.
         """
-        async with self._changing, self._metadata_connection() as connection:
-            if based_on is None:
-                based_on = await self._store.version(connection)
-            async with self._data_connection() as data:
-                snapshot = await self._build(metadata, data)
-                if snapshot.inconsistencies and not allow_inconsistent:
-                    raise InconsistentMetadata(
-                        "cannot continue due to inconsistent metadata",
-                        "$.args",
-                        internal=snapshot.inconsistencies,
-                    )
-                version = await self._store.save(connection, metadata, based_on)
-                await self._serve(_Served(snapshot, version), data)
-        return snapshot
+        _ = self.snapshot
+        async with self._changing, self._metadata_connection() as connection, self._data_connection() as data:
+            stored = await self._store.load(connection)
+            if based_on is not None and based_on != stored.resource_version:
+                raise stale(based_on)
+            served = self._served
+            if served is None or served.resource_version != stored.resource_version:
+                served = _Served(await self._build(stored.metadata, data), stored.resource_version)
+            one = self.settings.metadata_url == self.settings.database_url
+            draft = Draft(
+                stored.metadata,
+                served.snapshot,
+                stored.resource_version,
+                self._build,
+                data=data,
+                beside=self._store if one else None,
+            )
+            try:
+                yield draft
+                version = draft.resource_version
+                if draft.changed:
+                    version = await self._store.save(connection, draft.document, version)
+                if draft.changed or draft.database_changed:
+                    await self._serve(_Served(draft.snapshot, version), data)
+            except BaseException:
+                if draft.database_changed:
+                    snapshot = await self._build(draft.stored, data)
+                    await self._serve(_Served(snapshot, draft.resource_version), data)
+                raise
 
-    async def reload_metadata(self) -> Snapshot:
-        """Reads the database's tables anew, here and in every engine on it."""
-        stored = await self.stored_metadata()
-        return await self.replace_metadata(
-            stored.metadata, allow_inconsistent=True, based_on=stored.resource_version
-        )
+    async def catalog_state(self) -> dict[str, Any]:
+        """What Hasura's CLI and console remember in the database: ``{"id", "cli_state", "console_state"}``."""
+        async with self._metadata_connection() as connection:
+            return await self._store.catalog_state(connection)
+
+    async def set_catalog_state(self, kind: Literal["cli", "console"], state: Any) -> None:
+        """Remembers it."""
+        async with self._metadata_connection() as connection:
+            await self._store.set_catalog_state(connection, kind, state)
 
     @contextlib.contextmanager
     def connected(self, connection: Connection) -> Iterator[None]:
@@ -165,6 +190,7 @@ class Engine:
                 if str(error) != trouble:
                     trouble = str(error)
                     log.warning("the metadata cannot be read: trying again", reason=trouble)
+            self._looked.set()
             await asyncio.sleep(interval)
 
     async def _catch_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
@@ -192,6 +218,7 @@ class Engine:
     async def _serve(self, served: _Served, data: psycopg.AsyncConnection[Any]) -> None:
         first = self._served is None
         self._served = served
+        self._allowlist = Allowlist(served.snapshot.metadata)
         if not first and self.settings.close_websockets_on_metadata_change:
             # Their plans were made under other permissions.
             for connection in self._connections:

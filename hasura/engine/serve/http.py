@@ -56,4 +56,5 @@ async def _answer_or_errors(engine: Engine, session: Session, request: GraphQLRe
 async def _answer(engine: Engine, session: Session, request: GraphQLRequest) -> bytes:
     if pipeline.operation_kind(request) == "subscription":
         raise UnexpectedPayload("subscriptions are not supported over HTTP, use websockets instead")
+    engine.check_allowed(session, request)
     return await pipeline.answer(engine.snapshot, engine.pool, session, request)

@@ -1,144 +1,131 @@
-"""``POST /v1/metadata``: reads and replaces the metadata as a whole. A further command is a function here.
+"""``POST /v1/metadata``, for admins.
 
-Source: https://hasura.io/docs/2.0/api-reference/metadata-api/manage-metadata/
+Source: https://hasura.io/docs/2.0/api-reference/metadata-api/
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hasura.engine.errors import AccessDenied, EngineError, NotSupported, ParseFailed
-from hasura.engine.session import ADMIN
+from hasura.engine.errors import EngineError, ParseFailed
+from hasura.engine.metadata_ops.collections import COLLECTION_OPERATIONS
+from hasura.engine.metadata_ops.computed_fields import COMPUTED_FIELD_OPERATIONS
+from hasura.engine.metadata_ops.functions import FUNCTION_OPERATIONS
+from hasura.engine.metadata_ops.options import OPTION_OPERATIONS
+from hasura.engine.metadata_ops.outside import check_inside
+from hasura.engine.metadata_ops.permissions import PERMISSION_OPERATIONS
+from hasura.engine.metadata_ops.relationships import RELATIONSHIP_OPERATIONS
+from hasura.engine.metadata_ops.roles import ROLE_OPERATIONS
+from hasura.engine.metadata_ops.sources import SOURCE_OPERATIONS, rename_source
+from hasura.engine.metadata_ops.tables import TABLE_OPERATIONS
 
+from . import metadata_commands as whole
 from .answers import api_refusal, json_answer
-from .bodies import expect, field, read_json
+from .atomic import bulk_atomic
+from .bodies import read_json
+from .commands import bulk, bulk_keep_going, read_command, running
 from .headers import header_map
+from .many_tables import track_tables, untrack_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from hasura.engine.snapshot import Snapshot
+    from hasura.engine.metadata_ops.working import Operation
 
+    from .commands import Command, Run
     from .engine import Engine
 
-    #: The engine, the arguments, and the resource_version that the caller has seen.
-    Command = Callable[[Engine, Any, int | None], Awaitable[Any]]
+PREFIXES = ("pg", "postgres")
 
 
 async def metadata(request: Request) -> Response:
-    """One command, for admins."""
+    """One command, or several in bulk."""
     engine: Engine = request.app.state.engine
     try:
         session = engine.authenticator.authenticate(header_map(request.headers)).session
         body = await read_json(request)
-        if session.role != ADMIN:
-            raise AccessDenied("restricted access : admin only", "$.args")
-        return json_answer(await run(engine, body))
+        async with running(engine, session) as run:
+            run.check_admin()
+            answer = await run_metadata(run, body)
+        return json_answer(answer)
     except EngineError as error:
         return api_refusal(error)
 
 
-async def run(engine: Engine, body: Any) -> Any:
+async def run_metadata(run: Run, body: Any) -> Any:
     """``{"type", "args", "version"?, "resource_version"?}`` into the command's answer.
 
     :raises ParseFailed: no such command, or not its arguments.
     """
-    expect(dict, body, "$", "RQLMetadata")
-    kind = expect(str, field(body, "type", "$"), "$.type", "Text")
-    version = expect(int, body.get("version", 1), "$.version", "Version")
-    command = COMMANDS.get((kind, version))
+    kind, version, args, seen = read_command(body, "RQLMetadata")
+    await run.based_on(seen)
+    return await find_command(kind, version)(run, args)
+
+
+def find_command(kind: str, version: int) -> Command:
+    """:raises ParseFailed: there is none of that name. :raises NotSupported: Hasura has it, this engine not."""
+    if version == 2:
+        command = _VERSION_2.get(kind)
+    elif version == 1:
+        prefix, _, rest = kind.partition("_")
+        command = _OF_SOURCES.get(rest) if prefix in PREFIXES else _WHOLE.get(kind)
+    else:
+        raise ParseFailed(f"unexpected version: {version}")
     if command is None:
-        raise ParseFailed(f'unknown metadata command "{kind}" of version {version}')
-    seen = body.get("resource_version")
-    if seen is not None:
-        expect(int, seen, "$.resource_version", "MetadataResourceVersion")
-    return await command(engine, body.get("args", {}), seen)
+        check_inside(kind)
+        raise ParseFailed(_unknown(kind))
+    return command
 
 
-async def _export(engine: Engine, _args: Any, _seen: int | None) -> Any:
-    return (await engine.stored_metadata()).metadata
+def _unknown(kind: str) -> str:
+    prefix, _, rest = kind.partition("_")
+    if prefix in PREFIXES:
+        return f'unknown metadata command "{rest}" for backend {prefix}'
+    return f'unknown metadata command "{kind}"; "{prefix}" was not recognized as a valid backend name'
 
 
-async def _export_v2(engine: Engine, _args: Any, _seen: int | None) -> Any:
-    stored = await engine.stored_metadata()
-    return {"resource_version": stored.resource_version, "metadata": stored.metadata}
+def operation_command(operation: Operation) -> Command:
+    """An operation on a draft, as a command."""
+
+    async def command(run: Run, args: Any) -> Any:
+        return await (await run.draft()).apply(operation, args)
+
+    return command
 
 
-async def _replace(engine: Engine, args: Any, seen: int | None) -> Any:
-    metadata = await _whole(engine, expect(dict, args, "$.args", "ReplaceMetadataV1"))
-    await engine.replace_metadata(metadata, allow_inconsistent=False, based_on=seen)
-    return {"message": "success"}
+def _commands(*tables: dict[str, Operation]) -> dict[str, Command]:
+    return {name: operation_command(operation) for table in tables for name, operation in table.items()}
 
 
-async def _replace_v2(engine: Engine, args: Any, seen: int | None) -> Any:
-    expect(dict, args, "$.args", "ReplaceMetadataV2")
-    allow = expect(
-        bool,
-        args.get("allow_inconsistent_metadata", False),
-        "$.args.allow_inconsistent_metadata",
-        "Bool",
-    )
-    given = expect(dict, field(args, "metadata", "$.args"), "$.args.metadata", "Metadata")
-    metadata = await _whole(engine, given)
-    return _consistency(await engine.replace_metadata(metadata, allow_inconsistent=allow, based_on=seen))
-
-
-async def _reload(engine: Engine, _args: Any, _seen: int | None) -> Any:
-    snapshot = await engine.reload_metadata()
-    answer: dict[str, Any] = {"message": "success", "is_consistent": not snapshot.inconsistencies}
-    if snapshot.inconsistencies:
-        answer["inconsistent_objects"] = snapshot.inconsistencies
-    return answer
-
-
-async def _inconsistent(engine: Engine, _args: Any, _seen: int | None) -> Any:
-    return _consistency(engine.snapshot)
-
-
-async def _bulk(engine: Engine, args: Any, _seen: int | None) -> Any:
-    """In order; the first that fails ends it, and those before it stand, as in Hasura."""
-    return [await run(engine, each) for each in expect(list, args, "$.args", "Bulk")]
-
-
-def _consistency(snapshot: Snapshot) -> dict[str, Any]:
-    return {
-        "is_consistent": not snapshot.inconsistencies,
-        "inconsistent_objects": snapshot.inconsistencies,
-    }
-
-
-async def _whole(engine: Engine, given: dict[str, Any]) -> dict[str, Any]:
-    """Version 3 as it is; versions 1 and 2 know tables only: they are the default source's."""
-    version = given.get("version", 1)
-    if version == 3:
-        sources = given.get("sources")
-        for source in sources if isinstance(sources, list) else ():
-            if isinstance(source, dict):
-                source.setdefault("kind", "postgres")
-        return given
-    if version not in (1, 2):
-        raise ParseFailed(f"unexpected metadata version: {version!s:.20}", "$.args.version")
-    stored = (await engine.stored_metadata()).metadata
-    default = next((each for each in stored.get("sources", []) if each["name"] == "default"), None)
-    if default is None:
-        raise NotSupported("cannot import metadata without sources since no default source is defined")
-    functions = given.get("functions", [])
-    if version == 1 and isinstance(functions, list):
-        functions = [{"function": each} for each in functions]
-    source = {**default, "tables": given.get("tables", []), "functions": functions}
-    rest = {name: value for name, value in given.items() if name not in ("version", "tables", "functions")}
-    return {"version": 3, "sources": [source], **rest}
-
-
-COMMANDS: dict[tuple[str, int], Command] = {
-    ("export_metadata", 1): _export,
-    ("export_metadata", 2): _export_v2,
-    ("replace_metadata", 1): _replace,
-    ("replace_metadata", 2): _replace_v2,
-    ("reload_metadata", 1): _reload,
-    ("get_inconsistent_metadata", 1): _inconsistent,
-    ("bulk", 1): _bulk,
+#: with the prefix of a kind of database
+_OF_SOURCES: dict[str, Command] = {
+    **_commands(
+        TABLE_OPERATIONS,
+        FUNCTION_OPERATIONS,
+        RELATIONSHIP_OPERATIONS,
+        PERMISSION_OPERATIONS,
+        COMPUTED_FIELD_OPERATIONS,
+        SOURCE_OPERATIONS,
+    ),
+    "track_tables": track_tables,
+    "untrack_tables": untrack_tables,
+    "suggest_relationships": whole.suggest,
+    "get_source_tables": whole.source_tables,
+}
+_WHOLE: dict[str, Command] = {
+    **_commands(ROLE_OPERATIONS, COLLECTION_OPERATIONS, OPTION_OPERATIONS),
+    **whole.WHOLE_COMMANDS,
+    "rename_source": operation_command(rename_source),
+    "list_source_kinds": whole.source_kinds,
+    "get_catalog_state": whole.catalog_state,
+    "set_catalog_state": whole.set_catalog_state,
+    "bulk": partial(bulk, each=run_metadata),
+    "bulk_keep_going": partial(bulk_keep_going, each=run_metadata),
+    "bulk_atomic": bulk_atomic,
+}
+_VERSION_2: dict[str, Command] = {
+    "export_metadata": whole.export_v2,
+    "replace_metadata": whole.replace_v2,
 }

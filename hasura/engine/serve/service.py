@@ -82,7 +82,7 @@ def _public(settings: Settings) -> dict[str, Any]:
                 "claims_map": jwt.model_dump(mode="json")["claims_map"],
             }
         ],
-        "is_allow_list_enabled": False,
+        "is_allow_list_enabled": settings.enable_allowlist,
         "live_queries": {
             "batch_size": settings.live_queries_multiplexed_batch_size,
             "refetch_delay": settings.live_queries_multiplexed_refetch_interval / 1000,

@@ -167,6 +167,7 @@ class Connection:
     async def _operate(self, operation: str, request: GraphQLRequest, session: Session) -> None:
         try:
             snapshot = self._engine.snapshot
+            self._engine.check_allowed(session, request)
             if pipeline.operation_kind(request) == "subscription":
                 plan = pipeline.plan_live(snapshot, session, request)
                 await self._engine.live.deliver(plan, _Subscription(self, operation))

@@ -19,6 +19,7 @@ from hasura.engine.errors import (
     PermissionFailed,
     StartFailed,
 )
+from hasura.engine.metadata_ops.arguments import expect, field
 
 from . import bodies
 from .ws_messages import Close, Complete, ConnectionInit, Ping, Pong, Subscribe, Terminate
@@ -41,13 +42,13 @@ class Dialect:
 
     def read(self, text: str | bytes) -> FromClient:
         """:raises InvalidJSON, ParseFailed: not a message of this protocol."""
-        message = bodies.expect(dict, bodies.parse_json(text), "$", "ClientMessage")
-        kind = self.words.get(bodies.expect(str, bodies.field(message, "type", "$"), "$.type", "Text"))
+        message = expect(dict, bodies.parse_json(text), "$", "ClientMessage")
+        kind = self.words.get(expect(str, field(message, "type", "$"), "$.type", "Text"))
         match kind:
             case "init":
                 return ConnectionInit(_headers(message.get("payload")))
             case "subscribe":
-                payload = bodies.field(message, "payload", "$")
+                payload = field(message, "payload", "$")
                 return Subscribe(_id(message), bodies.graphql_request(payload, "$.payload"))
             case "complete":
                 return Complete(_id(message))
@@ -195,17 +196,17 @@ def _message(kind: str, **fields: Any) -> bytes:
 
 
 def _id(message: dict[str, Any]) -> str:
-    return str(bodies.expect(str, bodies.field(message, "id", "$"), "$.id", "Text"))
+    return str(expect(str, field(message, "id", "$"), "$.id", "Text"))
 
 
 def _headers(payload: Any) -> dict[str, str]:
     if payload is None:
         return {}
-    headers = bodies.expect(dict, payload, "$.payload", "ConnParams").get("headers")
+    headers = expect(dict, payload, "$.payload", "ConnParams").get("headers")
     if headers is None:
         return {}
-    bodies.expect(dict, headers, "$.payload.headers", "HashMap ~Text")
+    expect(dict, headers, "$.payload.headers", "HashMap ~Text")
     return {
-        name.lower(): str(bodies.expect(str, value, f"$.payload.headers['{name}']", "Text"))
+        name.lower(): str(expect(str, value, f"$.payload.headers['{name}']", "Text"))
         for name, value in headers.items()
     }
