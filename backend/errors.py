@@ -80,7 +80,7 @@ class Unauthenticated(Problem):
 
 class WrongCredentials(Unauthenticated):
     slug, title = "wrong-credentials", "Wrong credentials"
-    default = "The username or the password is wrong."
+    default = "The user name or the password is wrong."
 
 
 class Forbidden(Problem):

@@ -20,6 +20,8 @@ def engine(installation: Installation) -> dict[str, str]:
         "HASURA_GRAPHQL_DATABASE_URL": installation.database_url,
         "HASURA_GRAPHQL_METADATA_DIR": str(ROOT / "hasura" / "metadata"),
         "HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT": "3",
+        # A person watches: a line for each request would push the addresses off the screen.
+        "HASURA_GRAPHQL_LOG_LEVEL": "warn",
     }
     address = {
         "HASURA_GRAPHQL_SERVER_HOST": ports.host,
@@ -34,6 +36,7 @@ def backend(installation: Installation) -> dict[str, str]:
     chat = {name: value for name, value in chat.items() if not name.startswith("CHAT_POSTGRES_")}
     return (
         _common(installation)
+        | {"CHAT_LOG_LEVEL": "warning"}
         | chat
         | {
             "CHAT_HOST": installation.ports.host,
