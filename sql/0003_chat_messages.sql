@@ -15,14 +15,11 @@ CREATE TABLE chat_messages (
     status      text NOT NULL DEFAULT 'complete'
         CONSTRAINT chat_messages_status_known
         CHECK (status IN ('pending', 'streaming', 'complete', 'stopped', 'failed')),
-    reply_to    uuid,
+    reply_to    uuid CONSTRAINT chat_messages_reply_to_fkey
+        REFERENCES chat_messages (message_id) ON DELETE SET NULL,
     metadata    jsonb NOT NULL DEFAULT '{}'
         CONSTRAINT chat_messages_metadata_object CHECK (jsonb_typeof(metadata) = 'object'
                                                         AND octet_length(metadata::text) <= 65536),
-    -- An answer belongs to a question of its own session: nobody else's message can be named, or found out.
-    CONSTRAINT chat_messages_message_session_key UNIQUE (message_id, session_id),
-    CONSTRAINT chat_messages_reply_to_fkey FOREIGN KEY (reply_to, session_id)
-        REFERENCES chat_messages (message_id, session_id) ON DELETE SET NULL (reply_to),
     CONSTRAINT chat_messages_session_fkey FOREIGN KEY (session_id, user_id)
         REFERENCES chat_sessions (session_id, user_id) ON DELETE CASCADE,
     -- Only an answer may be empty: while it is being written, or when it failed before its first word.
@@ -35,7 +32,7 @@ CREATE INDEX chat_messages_history ON chat_messages (session_id, id DESC);
 -- A row permission adds the user to every query. Without knowing that a session has one user, the planner expects
 -- a fraction of the rows and would rather read and sort a whole session than walk the index.
 CREATE STATISTICS chat_messages_session_user (dependencies) ON session_id, user_id FROM chat_messages;
-CREATE INDEX chat_messages_reply_to ON chat_messages (reply_to, session_id) WHERE reply_to IS NOT NULL;
+CREATE INDEX chat_messages_reply_to ON chat_messages (reply_to) WHERE reply_to IS NOT NULL;
 
 -- What a message is and where it belongs never changes; its text, status and metadata may.
 CREATE FUNCTION chat_messages_keep_identity() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -49,3 +46,22 @@ CREATE TRIGGER keep_identity BEFORE UPDATE ON chat_messages FOR EACH ROW
 WHEN ((OLD.id, OLD.message_id, OLD.session_id, OLD.user_id, OLD.role, OLD."timestamp")
       IS DISTINCT FROM (NEW.id, NEW.message_id, NEW.session_id, NEW.user_id, NEW.role, NEW."timestamp"))
 EXECUTE FUNCTION chat_messages_keep_identity();
+
+-- An answer belongs to a question of its own session: nobody else's message can be named, or found out.
+-- No composite foreign key does this: it needs a second unique key over message_id, and of two inserts of one message
+-- at once, ON CONFLICT on the first key would then fail on the second.
+CREATE FUNCTION chat_messages_answer_own_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.chat_messages
+                    WHERE message_id = NEW.reply_to AND session_id = NEW.session_id) THEN
+        RAISE EXCEPTION 'an answer names a question of its own session'
+            USING ERRCODE = 'foreign_key_violation', TABLE = 'chat_messages',
+                  CONSTRAINT = 'chat_messages_reply_to_fkey';
+    END IF;
+    RETURN NEW;
+END;
+$$;
+
+CREATE TRIGGER answer_own_session BEFORE INSERT OR UPDATE OF reply_to ON chat_messages FOR EACH ROW
+WHEN (NEW.reply_to IS NOT NULL)
+EXECUTE FUNCTION chat_messages_answer_own_session();
