@@ -80,9 +80,13 @@ class HasuraClient:
         """
         session_id = session_id or uuid4()
         new = _given(session_id=str(session_id), title=title, category=category)
-        data = await self._transport.execute(
-            token, operations.CREATE_SESSION, {"object": new}, idempotent=True
-        )
+        try:
+            data = await self._transport.execute(
+                token, operations.CREATE_SESSION, {"object": new}, idempotent=True
+            )
+        except Conflict:
+            # The table has a second unique key over session_id, and of two inserts at once one may meet that first.
+            data = {"insert_chat_sessions_one": None}
         if (row := data["insert_chat_sessions_one"]) is not None:
             return _read(ChatSession, row)
         where = {"session_id": {"_eq": str(session_id)}}
