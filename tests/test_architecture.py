@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("backend", "hasura", "webapp")
 ENGINE = ROOT / "hasura" / "engine"
-LONGEST_FILE = 450  # lines; the usual is 100 to 250
+LONGEST_FILE = 425  # lines; the usual is 100 to 250
 
 # A stage imports earlier ones only: start-up is metadata + catalog → resolve → role_schema, a request goes
 # serve → session → document → plan → to_sql → execute → response, and what ties them together comes last.

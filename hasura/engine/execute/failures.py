@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -20,8 +21,6 @@ from hasura.engine.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-from contextlib import contextmanager
 
 _VIOLATIONS = {
     pg.UniqueViolation: "Uniqueness violation",

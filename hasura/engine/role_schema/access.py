@@ -38,11 +38,6 @@ class Access:
         """The columns it may select."""
         return self.select or ()
 
-    @property
-    def anything(self) -> bool:
-        """Whether the role sees the table at all."""
-        return self.select is not None or self.insert is not None or self.update is not None or self.delete
-
 
 _NOTHING = Access(None, (), None, None, delete=False, aggregate=False)
 

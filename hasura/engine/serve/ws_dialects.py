@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _EXECUTION_ERRORS = (ConstraintViolation, DataException, PermissionFailed, DatabaseUnavailable)
 
 
-class Dialect:
+class Dialect(ABC):
     """What the two protocols share. Every method answers the messages to send, in order."""
 
     subprotocol: ClassVar[str]
@@ -65,9 +66,9 @@ class Dialect:
         """The session is open."""
         return [_message("connection_ack"), *self.keep_alive()]
 
+    @abstractmethod
     def keep_alive(self) -> list[ToClient]:
         """Sent every few seconds."""
-        raise NotImplementedError
 
     def pong(self, payload: Any) -> list[ToClient]:
         """Answers a ping."""
@@ -86,29 +87,29 @@ class Dialect:
         """Nothing more will come."""
         return [_message("complete", id=operation)]
 
+    @abstractmethod
     def failed(self, operation: str, error: EngineError) -> list[ToClient]:
         """The operation ends with an error."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unreadable(self, error: EngineError) -> list[ToClient]:
         """The client's message is not of this protocol."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refused(self, error: EngineError) -> list[ToClient]:
         """Nobody whom we know asks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def silent(self) -> list[ToClient]:
         """No connection_init came in time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def too_early(self, operation: str) -> list[ToClient]:
         """An operation before the session is open."""
-        raise NotImplementedError
 
+    @abstractmethod
     def taken(self, operation: str) -> list[ToClient]:
         """The id is in use."""
-        raise NotImplementedError
 
 
 class TransportWs(Dialect):
