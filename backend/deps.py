@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from backend.errors import Forbidden, Unauthenticated
 from backend.services.accounts import Accounts
+from backend.services.bus import Bus
 from backend.services.hasura_client import HasuraClient
 from backend.services.login_limits import LoginLimits
 from backend.services.refresh_tokens import RefreshTokens
@@ -23,6 +24,7 @@ class Services:
     """Built by the app's lifespan; everything that outlives a request."""
 
     pool: AsyncConnectionPool
+    bus: Bus
     accounts: Accounts
     refresh_tokens: RefreshTokens
     tokens: Tokens

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 from psycopg_pool import AsyncConnectionPool
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from backend import errors
 from backend.deps import Services
 from backend.middleware import BodyLimit, Trace
 from backend.routes import auth, chat, chat_sessions, health
 from backend.services.accounts import Accounts
+from backend.services.bus import PostgresBus, RedisBus
 from backend.services.hasura_client import HasuraClient
 from backend.services.llm import LlmAssistant
 from backend.services.login_limits import LoginLimits
@@ -96,6 +100,12 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
         )
         await pool.open(wait=False)
         stack.push_async_callback(pool.close)
+        redis = None
+        if settings.redis_url is not None:
+            redis = await stack.enter_async_context(_redis(settings.redis_url.get_secret_value()))
+        bus = await stack.enter_async_context(
+            PostgresBus(settings.database_url.get_secret_value(), pool) if redis is None else RedisBus(redis)
+        )
         client = await stack.enter_async_context(HasuraClient(str(settings.graphql_url)))
         tokens = Tokens(settings.jwt_secret)
         replies = Replies(
@@ -110,6 +120,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(replies.drain, DRAIN_FOR)
         yield Services(
             pool=pool,
+            bus=bus,
             accounts=Accounts(pool, Passwords()),
             refresh_tokens=RefreshTokens(pool),
             tokens=tokens,
@@ -117,3 +128,14 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             hasura=client,
             replies=replies,
         )
+
+
+def _redis(url: str) -> Redis:
+    """Not connected until it is used. What fails is tried once more: an idle connection may have been closed."""
+    return Redis.from_url(
+        url,
+        socket_timeout=3.0,
+        socket_connect_timeout=3.0,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 1),
+    )

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     api_port: int = Field(8000, ge=0, le=65535)
     database_url: SecretStr
     graphql_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8081/v1/graphql")
+    redis_url: SecretStr | None = None
     jwt_secret: Annotated[JwtSecret, NoDecode] = Field(validation_alias="HASURA_GRAPHQL_JWT_SECRET")
     cors_origins: Annotated[list[str], NoDecode] = []
     #: Comma-separated addresses and networks, in uvicorn's form.
@@ -82,6 +83,15 @@ class Settings(BaseSettings):
             return json.loads(value)
         except json.JSONDecodeError:
             raise ValueError('not JSON; expected like {"type":"HS256","key":"…"}') from None
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(
+            ("redis://", "rediss://", "unix://")
+        ):
+            raise ValueError("expected like redis://host:6379/0")
+        return value
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -4,9 +4,12 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -110,6 +113,51 @@ def postgres15() -> Iterator[EmbeddedPostgres]:
         pytest.skip(f"no PostgreSQL 15 in {DEBIAN_POSTGRES_15} (apt-get install postgresql-15)")
     with _cluster(DEBIAN_POSTGRES_15) as cluster:
         yield cluster
+
+
+@dataclass
+class RedisServer:
+    """A Redis of the test's own, which it may end and start again; it forgets everything meanwhile."""
+
+    binary: str
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen([self.binary, *options], stdout=subprocess.DEVNULL, cwd="/")
+        for _ in range(500):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.01)
+        pytest.fail("Redis did not start in 5 s")
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis, from Debian's package."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("redis-server is missing: apt-get install redis-server")
+        pytest.skip("no redis-server on this machine (Debian: apt install redis-server)")
+    server = RedisServer(binary, free_port())
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,11 @@ from uuid import UUID
 import psycopg
 from fastapi import APIRouter, Response, status
 from psycopg_pool import PoolTimeout
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from backend.deps import CurrentServices, Services
 from backend.migrations import SCHEMA_VERSION_QUERY, expected_version
+from backend.services.bus import BusDown, RedisBus
 from backend.services.hasura_client import HasuraError
 
 router = APIRouter(tags=["health"])
@@ -30,10 +31,11 @@ class Checks(BaseModel):
     database: State
     graphql: State
     schema_version: State
+    redis: Literal["ok", "down"] | None = Field(None, description="only where CHAT_REDIS_URL is set")
 
 
 class Readiness(BaseModel):
-    status: Literal["ready", "not ready"]
+    status: Literal["ready", "degraded", "not ready"]
     checks: Checks
 
 
@@ -45,13 +47,17 @@ async def healthz() -> Alive:
 @router.get(
     "/readyz",
     summary="Database, GraphQL and schema version are as needed",
+    response_model_exclude_none=True,
     responses={503: {"description": "not ready: see checks", "model": Readiness}},
 )
 async def readyz(services: CurrentServices, response: Response) -> Readiness:
-    (database, schema_version), graphql = await asyncio.gather(_database(services), _graphql(services))
-    checks = Checks(database=database, graphql=graphql, schema_version=schema_version)
+    (database, schema_version), graphql, redis = await asyncio.gather(
+        _database(services), _graphql(services), _redis(services)
+    )
+    checks = Checks(database=database, graphql=graphql, schema_version=schema_version, redis=redis)
     if {database, graphql, schema_version} == {"ok"}:
-        return Readiness(status="ready", checks=checks)
+        # Without Redis everything is still answered, later: out of service it would be worse.
+        return Readiness(status="ready" if redis != "down" else "degraded", checks=checks)
     response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     response.headers["Retry-After"] = "2"
     return Readiness(status="not ready", checks=checks)
@@ -75,5 +81,15 @@ async def _graphql(services: Services) -> State:
         # With a token of our own: that GraphQL verifies with our key is part of "works".
         await services.hasura.ping(services.tokens.access(_NOBODY, "user"))
     except HasuraError:
+        return "down"
+    return "ok"
+
+
+async def _redis(services: Services) -> Literal["ok", "down"] | None:
+    if not isinstance(services.bus, RedisBus):
+        return None
+    try:
+        await services.bus.ping()
+    except BusDown:
         return "down"
     return "ok"
