@@ -14,6 +14,7 @@ from backend.services.accounts import Accounts
 from backend.services.bus import Bus
 from backend.services.hasura_client import HasuraClient
 from backend.services.login_limits import LoginLimits
+from backend.services.message_limits import MessageLimits
 from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
 from backend.services.tokens import InvalidToken, Tokens, User
@@ -29,6 +30,7 @@ class Services:
     refresh_tokens: RefreshTokens
     tokens: Tokens
     login_limits: LoginLimits
+    message_limits: MessageLimits
     hasura: HasuraClient
     replies: Replies
 
@@ -55,6 +57,14 @@ def _user(
     return user
 
 
+async def _count_message(
+    user: Annotated[User, Depends(_user)], services: Annotated[Services, Depends(_services)]
+) -> None:
+    await services.message_limits.count(user.id)
+
+
+#: Of a route that takes a message: how many one user may send is counted over all of them.
+COUNTED_MESSAGE = Depends(_count_message)
 CurrentServices = Annotated[Services, Depends(_services)]
 CurrentUser = Annotated[User, Depends(_user)]
 Limit = Annotated[int, Query(ge=1, le=200, description="rows a page")]

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from backend.logs import current_trace_id
 from backend.services import hasura_client as hasura
+from backend.services.rate_limits import LimitReached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +111,7 @@ class TooLarge(Problem):
 
 class TooManyRequests(Problem):
     status, slug, title = 429, "too-many-requests", "Too many requests"
-    default = "Too many attempts. Wait as long as Retry-After says."
+    default = "That was too often in a short time. Wait as long as Retry-After says."
 
     def __init__(self, detail: str | None = None, *, retry_after: int) -> None:
         super().__init__(detail, headers={"Retry-After": str(max(1, retry_after))})
@@ -217,6 +218,10 @@ def install(app: FastAPI) -> None:
         if found.status >= 500:
             log.warning("graphql_failed", error=type(exc).__name__, cause=repr(exc), status=found.status)
         return found.response()
+
+    @app.exception_handler(LimitReached)
+    async def limit(_: Request, exc: LimitReached) -> JSONResponse:
+        return TooManyRequests(retry_after=exc.retry_after).response()
 
     @app.exception_handler(psycopg.OperationalError)
     @app.exception_handler(psycopg_pool.PoolTimeout)

@@ -21,8 +21,10 @@ from backend.services.bus import PostgresBus, RedisBus
 from backend.services.hasura_client import HasuraClient
 from backend.services.llm import LlmAssistant
 from backend.services.login_limits import LoginLimits
+from backend.services.message_limits import MessageLimits
 from backend.services.offline_assistant import OfflineAssistant
 from backend.services.passwords import Passwords
+from backend.services.rate_limits import RateLimits
 from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
 from backend.services.tokens import Tokens
@@ -106,6 +108,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
         bus = await stack.enter_async_context(
             PostgresBus(settings.database_url.get_secret_value(), pool) if redis is None else RedisBus(redis)
         )
+        limits = RateLimits(redis)
         client = await stack.enter_async_context(HasuraClient(str(settings.graphql_url)))
         tokens = Tokens(settings.jwt_secret)
         replies = Replies(
@@ -124,7 +127,8 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             accounts=Accounts(pool, Passwords()),
             refresh_tokens=RefreshTokens(pool),
             tokens=tokens,
-            login_limits=LoginLimits(settings.login_attempts, settings.login_attempts_per_address),
+            login_limits=LoginLimits(limits, settings.login_attempts, settings.login_attempts_per_address),
+            message_limits=MessageLimits(limits, settings.messages_per_minute),
             hasura=client,
             replies=replies,
         )

@@ -19,7 +19,6 @@ from backend.errors import (
 )
 from backend.routes.text import PlainText
 from backend.services.accounts import Account, UsernameTaken
-from backend.services.login_limits import TooManyAttempts
 from backend.services.refresh_tokens import RefreshRefused
 from backend.services.tokens import ACCESS_LIFETIME
 
@@ -146,10 +145,7 @@ def _signed_in(services: Services, account: Account, refresh_token: str) -> Sign
 
 
 async def _count(services: Services, request: Request, username: str | None = None) -> None:
-    try:
-        await services.login_limits.attempt(_address(request), username)
-    except TooManyAttempts as exc:
-        raise TooManyRequests(retry_after=exc.retry_after) from None
+    await services.login_limits.attempt(_address(request), username)
 
 
 def _address(request: Request) -> str:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, JSONServerSentEvent
 
-from backend.deps import CurrentServices, CurrentUser, Cursor, Limit, Services
+from backend.deps import COUNTED_MESSAGE, CurrentServices, CurrentUser, Cursor, Limit, Services
 from backend.errors import (
     AssistantFailed,
     Conflict,
@@ -73,6 +73,7 @@ class Answer(BaseModel):
         " `error`) and saves it too, even if you hang up. With `Accept: application/json` it is one body."
     ),
     response_class=Response,
+    dependencies=[COUNTED_MESSAGE],
     responses={
         200: {
             "description": "the turn",

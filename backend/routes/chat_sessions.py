@@ -8,8 +8,17 @@ from uuid import UUID
 from fastapi import APIRouter, Query, status
 from pydantic import BaseModel, Field
 
-from backend.deps import CurrentServices, CurrentUser, Cursor, Limit
-from backend.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, Unauthenticated, documented
+from backend.deps import COUNTED_MESSAGE, CurrentServices, CurrentUser, Cursor, Limit
+from backend.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    documented,
+)
 from backend.routes.text import Category, Content, Title
 from backend.services.hasura_client import ChatMessage, ChatSession, MessagePage, SessionPage
 
@@ -119,7 +128,8 @@ async def messages(
     status_code=status.HTTP_201_CREATED,
     summary="Add a message",
     description="Saves it and asks nobody; `POST /api/chat` asks the assistant.",
-    responses=documented(NotFound, Conflict, TooLarge),
+    responses=documented(NotFound, Conflict, TooLarge, TooManyRequests),
+    dependencies=[COUNTED_MESSAGE],
 )
 async def add(
     session_id: UUID, body: NewMessage, user: CurrentUser, services: CurrentServices
