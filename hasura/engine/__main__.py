@@ -11,33 +11,20 @@ from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 from pydantic import ValidationError
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from hasura.engine.errors import EngineError
 from hasura.engine.serve import logs
 from hasura.engine.serve.app import create_app
 from hasura.engine.serve.bodies import LARGEST_BODY
+from hasura.engine.serve.ws_wire import Wire
 from hasura.engine.settings import Settings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-#: Seconds that the bytes of a connection that is over may take to leave.
-LINGER = 5.0
 #: Objects between two looks for garbage. Python's 700 is less than what a few dozen requests hold at once: it would
 #: look again and again, at everything that the process holds, and each of those looks is a pause for everybody.
 GARBAGE_EVERY = 50_000
-
-
-class SocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's, except that a client that reads nothing cannot keep a finished connection open."""
-
-    async def run_asgi(self) -> None:
-        """Runs the application for one connection, and gives its last bytes a moment."""
-        try:
-            await super().run_asgi()
-        finally:
-            self.loop.call_later(LINGER, self.transport.abort)
 
 
 class Server(uvicorn.Server):
@@ -65,7 +52,7 @@ def main() -> None:
         app,
         loop="uvloop",
         http="httptools",
-        ws=SocketProtocol,
+        ws=Wire,
         ws_max_size=LARGEST_BODY,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=int(settings.graceful_shutdown_timeout),

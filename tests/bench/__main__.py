@@ -18,9 +18,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import load
+from tests.bench import load, subscribers
 from tests.bench.cases import CASES, Case, floor_script, requests
-from tests.bench.subscribers import latencies
 from tests.bench.world import MESSAGES, ROOT, SESSIONS, USERS, World, world
 
 REPORT = ROOT / "docs" / "benchmarks.md"
@@ -33,10 +32,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="of each load")
     parser.add_argument("--subscribers", type=int, default=1000)
+    parser.add_argument("--changes", type=int, default=200, help="that they hear of")
     parser.add_argument("--write", action="store_true", help=f"keep the table in {REPORT.relative_to(ROOT)}")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, world(Path(folder)) as made:
-        lines = [*_heading(options), *_rates(made, Path(folder), options), "", *_subscriptions(made, options)]
+        rates = [*_heading(options), *_rates(made, Path(folder), options)]
+        live = subscribers.report(
+            made, Path(folder), subscribers=options.subscribers, changes=options.changes
+        )
+        lines = [*rates, "", *live]
     text = "\n".join(lines)
     Console(soft_wrap=True, highlight=False).print(text, markup=False)
     if options.write:
@@ -83,17 +87,6 @@ def _row(case: Case, connections: int, made: World, folder: Path, options: argpa
 
 def _spread(values: list[float], form: str) -> str:
     return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
-
-
-def _subscriptions(made: World, options: argparse.Namespace) -> list[str]:
-    found = sorted(
-        asyncio.run(latencies(made.engine, made.database_url, subscribers=options.subscribers, changes=30))
-    )
-    p50, p99 = found[len(found) // 2], found[int(len(found) * 0.99)]
-    return [
-        f"{options.subscribers:,} subscribers, one writer, every change seen by all: the last had heard"
-        f" {p50:.0f} ms (median) and {p99:.0f} ms (p99) after the commit."
-    ]
 
 
 if __name__ == "__main__":

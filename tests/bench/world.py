@@ -84,8 +84,8 @@ def world(folder: Path) -> Iterator[World]:
         url = cluster.ensure_database("chat", "chat", secrets.token_hex(16))
         migrate(url)
         _fill(cluster, url)
-        engine = stack.enter_context(_engine(url, folder))
-        yield World(url, engine)
+        started = stack.enter_context(engine(url, folder))
+        yield World(url, started.url)
 
 
 def _fill(cluster: EmbeddedPostgres, url: str) -> None:
@@ -96,14 +96,14 @@ def _fill(cluster: EmbeddedPostgres, url: str) -> None:
 
 
 @contextmanager
-def _process(command: list[str], environment: dict[str, str], health: str, folder: Path) -> Iterator[None]:
+def _process(command: list[str], environment: dict[str, str], health: str, folder: Path) -> Iterator[int]:
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             command, env=os.environ | environment, cwd=folder, stdout=log, stderr=subprocess.STDOUT
         )
         try:
             _wait(health, process)
-            yield
+            yield process.pid
         finally:
             process.terminate()
             process.wait(20)
@@ -122,8 +122,17 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"nothing answers at {url}")
 
 
+@dataclass(frozen=True)
+class EngineProcess:
+    """Where it answers, and its number."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def _engine(database_url: str, folder: Path) -> Iterator[str]:
+def engine(database_url: str, folder: Path) -> Iterator[EngineProcess]:
+    """One engine, for as long as the block lasts."""
     port = free_port()
     environment = {
         "PYTHONPATH": str(ROOT),
@@ -136,5 +145,5 @@ def _engine(database_url: str, folder: Path) -> Iterator[str]:
         "HASURA_GRAPHQL_LOG_LEVEL": "warn",
     }
     base = f"http://127.0.0.1:{port}"
-    with _process([sys.executable, "-m", "hasura.engine"], environment, f"{base}/healthz", folder):
-        yield f"{base}/v1/graphql"
+    with _process([sys.executable, "-m", "hasura.engine"], environment, f"{base}/healthz", folder) as pid:
+        yield EngineProcess(f"{base}/v1/graphql", pid)

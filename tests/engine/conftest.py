@@ -17,10 +17,10 @@ import uvicorn
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from hasura.engine.__main__ import SocketProtocol
 from hasura.engine.auth.jwt_config import JwtConfig
 from hasura.engine.serve.app import create_app
 from hasura.engine.serve.engine import Engine
+from hasura.engine.serve.ws_wire import Wire
 from hasura.engine.settings import Settings
 from tests.conftest import free_port
 from tests.engine.bookshop import bookshop, bookshop_template  # noqa: F401 (fixtures)
@@ -166,7 +166,7 @@ async def running_engine(
         uvicorn.Config(
             app,
             port=port,
-            ws=SocketProtocol,
+            ws=Wire,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=2,
             log_config=None,

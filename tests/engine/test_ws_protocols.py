@@ -260,8 +260,8 @@ async def test_a_client_that_stops_reading_is_closed(engine: RunningEngine, data
         await socket.init()
         for number in range(30):  # 60 MB
             await socket.subscribe("{ chat_messages { content } }", operation=str(number))
-        await until(lambda: len(engine.engine._connections) == 1)
-        await until(lambda: not engine.engine._connections)
+        await until(lambda: len(engine.engine.connections) == 1)
+        await until(lambda: not engine.engine.connections)
         connection.transport.abort()
 
 
@@ -280,4 +280,4 @@ async def test_closing_a_socket_frees_its_pollers(engine: RunningEngine) -> None
         assert len(engine.engine.live._pollers) == 1
     await until(lambda: not engine.engine.live._pollers)
     await asyncio.sleep(0)
-    assert not engine.engine._connections
+    assert not engine.engine.connections

@@ -7,12 +7,15 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from .changes import ChangeFeed
-from .poller import Poller, Subscriber
+from .cohorts import Cohort
+from .poller import Poller
 from .statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     import psycopg
 
@@ -20,8 +23,10 @@ if TYPE_CHECKING:
     from hasura.engine.plan.live import LivePlan
     from hasura.engine.settings import Settings
 
-    from .poller import Sink
+    from .cohorts import Sink, Subscriber
     from .triggers import Table
+
+log = structlog.get_logger("livequery-poller")
 
 
 @dataclass(slots=True)
@@ -30,6 +35,24 @@ class _Running:
     tables: frozenset[Table]
     task: asyncio.Task[None]
     users: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscriber's place; it costs no task."""
+
+    queries: LiveQueries
+    sql: str
+    running: _Running
+    subscriber: Subscriber
+
+    def resume(self) -> None:
+        """The sink is congested no more."""
+        self.running.poller.resume(self.subscriber)
+
+    def end(self) -> None:
+        """Nothing more is told. Call it once."""
+        self.queries.end(self)
 
 
 class LiveQueries:
@@ -55,32 +78,39 @@ class LiveQueries:
         """From now on these base tables announce their changes; the connection is in autocommit mode."""
         await self._feed.track(connection, tables)
 
-    async def deliver(self, plan: LivePlan, sink: Sink) -> None:
-        """Gives the sink a first answer, then news, until cancelled.
+    async def subscribe(self, plan: LivePlan, sink: Sink) -> Subscription:
+        """Gives the sink a first answer, and news from then on until the subscription is ended.
 
-        :raises EngineError: there is no first answer.
+        :raises EngineError: there is no first answer, and no subscription.
         """
-        subscriber = Subscriber(sink, plan.values, plan.initial_cursor)
-        with self._running(plan) as running:
-            try:
-                await running.poller.admit(subscriber)
-                await asyncio.wait([running.task])
-                running.task.result()
-            finally:
-                running.poller.dismiss(subscriber)
-
-    @contextlib.contextmanager
-    def _running(self, plan: LivePlan) -> Iterator[_Running]:
-        """The plan's poller; it runs while anybody uses it."""
         running = self._pollers.get(plan.sql) or self._start(plan)
         running.users += 1
         try:
-            yield running
-        finally:
-            running.users -= 1
-            if not running.users:
-                running.task.cancel()
-                del self._pollers[plan.sql]
+            subscriber = await running.poller.admit(sink, Cohort.of(plan.values, plan.initial_cursor))
+        except BaseException:
+            self._leave(plan.sql, running)
+            raise
+        return Subscription(self, plan.sql, running, subscriber)
+
+    def end(self, subscription: Subscription) -> None:
+        """Nothing more is told."""
+        subscription.running.poller.dismiss(subscription.subscriber)
+        self._leave(subscription.sql, subscription.running)
+
+    def _leave(self, sql: str, running: _Running) -> None:
+        """The poller runs while anybody uses it."""
+        running.users -= 1
+        if not running.users and self._pollers.get(sql) is running:
+            running.task.cancel()
+            del self._pollers[sql]
+
+    def _give_up(self, sql: str, running: _Running) -> None:
+        """A poller that nobody cancelled ended by a fault: its clients had better ask anew, of another."""
+        if not running.task.cancelled() and (fault := running.task.exception()) is not None:
+            log.error("live queries broke", exc_info=fault)
+            if self._pollers.get(sql) is running:
+                del self._pollers[sql]
+            running.poller.give_up()
 
     def _start(self, plan: LivePlan) -> _Running:
         streams = plan.initial_cursor is not None
@@ -103,6 +133,7 @@ class LiveQueries:
         )
         task = asyncio.create_task(poller.run(), name="livequery-poller")
         self._pollers[plan.sql] = running = _Running(poller, plan.tables, task)
+        task.add_done_callback(lambda _: self._give_up(plan.sql, running))
         return running
 
     def _on_change(self, table: Table | None) -> None:

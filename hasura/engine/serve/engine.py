@@ -25,7 +25,7 @@ from .draft import Draft
 from .ws_messages import Close
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from hasura.engine.execute.run import Pool
     from hasura.engine.pipeline import GraphQLRequest
@@ -77,7 +77,7 @@ class Engine:
         self._changing = asyncio.Lock()
         #: set after the first attempt to read the metadata, whether or not it succeeded
         self._looked = asyncio.Event()
-        self._connections: set[Connection] = set()
+        self.connections: set[Connection] = set()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -165,15 +165,6 @@ class Engine:
         async with self._metadata_connection() as connection:
             await self._store.set_catalog_state(connection, kind, state)
 
-    @contextlib.contextmanager
-    def connected(self, connection: Connection) -> Iterator[None]:
-        """A WebSocket is open meanwhile."""
-        self._connections.add(connection)
-        try:
-            yield
-        finally:
-            self._connections.discard(connection)
-
     async def _follow_metadata(self) -> None:
         interval = self.settings.schema_sync_poll_interval / 1000
         trouble = ""
@@ -221,7 +212,7 @@ class Engine:
         self._allowlist = Allowlist(served.snapshot.metadata)
         if not first and self.settings.close_websockets_on_metadata_change:
             # Their plans were made under other permissions.
-            for connection in self._connections:
+            for connection in self.connections:
                 connection.tell([Close(1012, "Server state changed, restarting the server")])
         await self.live.track(data, served.snapshot.tables)
         log.info(

@@ -3,114 +3,93 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import time
 from typing import TYPE_CHECKING
 
 import structlog
-from starlette.websockets import WebSocketDisconnect
 
 from hasura.engine import pipeline
 from hasura.engine.errors import EngineError, StartFailed
+from hasura.engine.live.queries import Subscription
 
 from .headers import header_map
-from .ws_dialects import Apollo, TransportWs
+from .ws_dialects import APOLLO, TRANSPORT_WS
 from .ws_messages import Close, Complete, ConnectionInit, Ping, Pong, Subscribe, Terminate
-from .ws_outbox import Outbox
+from .ws_wire import EXTENSION, text_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.websockets import WebSocket
 
+    from hasura.engine.live.cohorts import News
     from hasura.engine.pipeline import GraphQLRequest
     from hasura.engine.session import Session
 
     from .engine import Engine
     from .ws_dialects import Dialect
     from .ws_messages import FromClient, ToClient
+    from .ws_wire import Wire
 
 #: Operations that one connection may have open.
 MOST_OPERATIONS = 1000
-#: Seconds that one message may take to be written before the client counts as gone.
-STALLED = 30.0
 
 log = structlog.get_logger("websocket-log")
 
 
-class _OverError(Exception):
-    """Ends the connection's task group."""
-
-
 class Connection:
-    """One client. Everything that it does runs in one task group and ends with it."""
+    """One client. Only what is being worked on has a task: a subscription waits without one."""
 
-    def __init__(self, engine: Engine, socket: WebSocket, headers: Mapping[str, str]) -> None:
+    def __init__(self, engine: Engine, wire: Wire, dialect: Dialect, headers: Mapping[str, str]) -> None:
         self._engine = engine
-        self._socket = socket
+        self._wire = wire
+        self._dialect = dialect
         self._headers = headers
-        # A client that names no protocol is an old one, as in Hasura.
-        modern = TransportWs.subprotocol in socket.scope["subprotocols"]
-        self._dialect: Dialect = TransportWs() if modern else Apollo()
-        self._outbox = Outbox()
+        self._loop = asyncio.get_running_loop()
+        # What is logged later bears the id of the request that opened the connection.
+        self._context = contextvars.copy_context()
         self._session: Session | None = None
-        self._operations: dict[str, asyncio.Task[None]] = {}
-        self._tasks: asyncio.TaskGroup
+        self._operations: dict[str, asyncio.Task[None] | Subscription] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def begin(self) -> None:
+        """The wire calls from now on."""
+        self._engine.connections.add(self)
+        self._later("silence", self._engine.settings.websocket_connection_init_timeout, self._give_up_waiting)
 
     def tell(self, messages: Sequence[ToClient]) -> None:
         """Sends them, some time later."""
         for message in messages:
-            self._outbox.put(message)
-
-    async def serve(self) -> None:
-        """Returns when the connection is over."""
-        offered = self._socket.scope["subprotocols"]
-        chosen = self._dialect.subprotocol
-        await self._socket.accept(chosen if chosen in offered else None)
-        try:
-            async with asyncio.TaskGroup() as self._tasks:
-                initialised = self._tasks.create_task(self._await_initialisation())
-                self._tasks.create_task(self._give_up_on_overflow())
-                self._tasks.create_task(self._receive(initialised))
-                self._tasks.create_task(self._send())
-        except* (_OverError, WebSocketDisconnect):
-            pass
-
-    async def _send(self) -> None:
-        while True:
-            message = await self._outbox.get()
             if isinstance(message, Close):
-                await self._socket.close(message.code, message.reason)
-                raise _OverError
-            try:
-                async with asyncio.timeout(STALLED):
-                    await self._socket.send_text(message.decode())
-            except TimeoutError:
-                log.warning("the client reads no more: closed")
-                raise _OverError from None
-
-    async def _give_up_on_overflow(self) -> None:
-        await self._outbox.overflowed.wait()
-        log.warning("too much waits for a client that does not read: closed")
-        raise _OverError
-
-    async def _await_initialisation(self) -> None:
-        await asyncio.sleep(self._engine.settings.websocket_connection_init_timeout)
-        self.tell(self._dialect.silent())
-
-    async def _receive(self, initialised: asyncio.Task[None]) -> None:
-        while True:
-            event = await self._socket.receive()
-            if event["type"] == "websocket.disconnect":
-                raise _OverError
-            text = event.get("text")
-            try:
-                message = self._dialect.read(event["bytes"] if text is None else text)
-            except EngineError as error:
-                self.tell(self._dialect.unreadable(error))
+                self._wire.close(message.code, message.reason)
             else:
-                self._heed(message)
-            if self._session is not None:
-                initialised.cancel()
+                self._wire.write(text_frame(message))
+
+    # What the wire calls
+
+    def heard(self, message: str | bytes) -> None:
+        """A message of the client."""
+        try:
+            read = self._dialect.read(message)
+        except EngineError as error:
+            self.tell(self._dialect.unreadable(error))
+        else:
+            self._heed(read)
+
+    def resumed(self) -> None:
+        """The client lags no more."""
+        for operation in self._operations.values():
+            if isinstance(operation, Subscription):
+                operation.resume()
+
+    def ended(self) -> None:
+        """The client is gone."""
+        self._engine.connections.discard(self)
+        for timer in self._timers.values():
+            timer.cancel()
+        for operation in list(self._operations):
+            self._stop(operation)
 
     def _heed(self, message: FromClient) -> None:
         match message:
@@ -119,8 +98,7 @@ class Connection:
             case Subscribe(operation, request):
                 self._start(operation, request)
             case Complete(operation):
-                if operation in self._operations:
-                    self._operations.pop(operation).cancel()
+                self._stop(operation)
             case Ping(payload):
                 self.tell(self._dialect.pong(payload))
             case Pong():
@@ -138,18 +116,26 @@ class Connection:
             self.tell(self._dialect.refused(error))
             return
         self._session = identity.session
+        self._timers["silence"].cancel()
         self.tell(self._dialect.acknowledged())
-        self._tasks.create_task(self._keep_alive())
+        self._keep_alive()
         if identity.expires_at is not None:
-            self._tasks.create_task(self._expire(identity.expires_at))
+            self._later("expiry", identity.expires_at - time.time(), self._expire)
 
-    async def _keep_alive(self) -> None:
-        while True:
-            await asyncio.sleep(self._engine.settings.websocket_keepalive)
-            self.tell(self._dialect.keep_alive())
+    def _later(self, name: str, seconds: float, do: Callable[[], None]) -> None:
+        self._timers[name] = self._loop.call_later(seconds, do, context=self._context)
 
-    async def _expire(self, at: float) -> None:
-        await asyncio.sleep(at - time.time())
+    def _give_up_waiting(self) -> None:
+        self.tell(self._dialect.silent())
+
+    def _keep_alive(self) -> None:
+        self._later("keep-alive", self._engine.settings.websocket_keepalive, self._send_keep_alive)
+
+    def _send_keep_alive(self) -> None:
+        self.tell(self._dialect.keep_alive())
+        self._keep_alive()
+
+    def _expire(self) -> None:
         self.tell([Close.because(4403, "Could not verify JWT: JWTExpired")])
 
     def _start(self, operation: str, request: GraphQLRequest) -> None:
@@ -162,40 +148,65 @@ class Connection:
             self.tell(self._dialect.failed(operation, refusal))
         else:
             run = self._operate(operation, request, self._session)
-            self._operations[operation] = self._tasks.create_task(run)
+            self._operations[operation] = self._loop.create_task(run, context=self._context)
+
+    def _stop(self, operation: str) -> None:
+        found = self._operations.pop(operation, None)
+        if isinstance(found, Subscription):
+            found.end()
+        elif found is not None:
+            found.cancel()
 
     async def _operate(self, operation: str, request: GraphQLRequest, session: Session) -> None:
+        subscription: Subscription | None = None
         try:
             snapshot = self._engine.snapshot
             self._engine.check_allowed(session, request)
             if pipeline.operation_kind(request) == "subscription":
                 plan = pipeline.plan_live(snapshot, session, request)
-                await self._engine.live.deliver(plan, _Subscription(self, operation))
+                subscription = await self._engine.live.subscribe(plan, _LiveSink(self, operation))
             else:
                 answer = await pipeline.answer(snapshot, self._engine.pool, session, request)
-                self.tell([*self._dialect.result(operation, answer), *self._dialect.completed(operation)])
+                self.tell([self._dialect.result(operation, answer), *self._dialect.completed(operation)])
         except EngineError as error:
             self.tell(self._dialect.failed(operation, error))
+        except Exception:
+            self.broken()
+            raise
         finally:
             if self._operations.get(operation) is asyncio.current_task():
-                del self._operations[operation]
+                if subscription is None:
+                    del self._operations[operation]
+                else:
+                    self._operations[operation] = subscription
 
     @property
     def congested(self) -> bool:
         """The client lags."""
-        return self._outbox.congested
+        return self._wire.congested
 
-    def tell_result(self, operation: str, answer: bytes) -> None:
-        """A live query's news."""
-        self.tell(self._dialect.result(operation, answer))
+    def tell_result(self, operation: str, news: News) -> None:
+        """A live query's news: clients that gave it one name get the same bytes."""
+        key = (self._dialect, operation)
+        frame = news.encoded.get(key)
+        if frame is None:
+            text = self._dialect.result(operation, b'{"data":' + news.result + b"}")
+            frame = news.encoded[key] = text_frame(text)
+        self._wire.write(frame)
 
     def tell_failed_refresh(self, operation: str, error: EngineError) -> None:
         """A live query's trouble."""
         self.tell(self._dialect.failed_refresh(operation, error))
 
+    def broken(self) -> None:
+        """A fault of ours, which the log tells of."""
+        self.tell([Close(1011, "internal error")])
 
-class _Subscription:
+
+class _LiveSink:
     """The end of a live query that is on a connection."""
+
+    __slots__ = ("_connection", "_operation")
 
     def __init__(self, connection: Connection, operation: str) -> None:
         self._connection = connection
@@ -205,15 +216,18 @@ class _Subscription:
     def congested(self) -> bool:
         return self._connection.congested
 
-    def data(self, result: bytes) -> None:
-        self._connection.tell_result(self._operation, b'{"data":' + result + b"}")
+    def data(self, news: News) -> None:
+        self._connection.tell_result(self._operation, news)
 
     def error(self, error: EngineError) -> None:
         self._connection.tell_failed_refresh(self._operation, error)
 
+    def broken(self) -> None:
+        self._connection.broken()
+
 
 async def graphql_socket(socket: WebSocket) -> None:
-    """The WebSocket side of /v1/graphql."""
+    """The WebSocket side of /v1/graphql: the handshake."""
     engine: Engine = socket.app.state.engine
     headers = header_map(socket.headers)
     if not engine.cors.admits(headers.get("origin")):
@@ -222,6 +236,11 @@ async def graphql_socket(socket: WebSocket) -> None:
     if engine.settings.disable_cors and not engine.settings.ws_read_cookie:
         # With no rule about origins, any page could ride on its visitor's cookie.
         headers.pop("cookie", None)
-    connection = Connection(engine, socket, headers)
-    with engine.connected(connection):
-        await connection.serve()
+    offered = socket.scope["subprotocols"]
+    # A client that names no protocol is an old one, as in Hasura.
+    dialect = TRANSPORT_WS if TRANSPORT_WS.subprotocol in offered else APOLLO
+    await socket.accept(dialect.subprotocol if dialect.subprotocol in offered else None)
+    wire: Wire = socket.scope["extensions"][EXTENSION]["wire"]
+    connection = Connection(engine, wire, dialect, headers)
+    wire.hand_over(connection)
+    connection.begin()

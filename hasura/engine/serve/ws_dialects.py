@@ -35,7 +35,7 @@ _EXECUTION_ERRORS = (ConstraintViolation, DataException, PermissionFailed, Datab
 
 
 class Dialect(ABC):
-    """What the two protocols share. Every method answers the messages to send, in order."""
+    """What the two protocols share. Most methods answer the messages to send, in order."""
 
     subprotocol: ClassVar[str]
     #: Their name of a message by ours.
@@ -74,14 +74,14 @@ class Dialect(ABC):
         """Answers a ping."""
         return [_message("pong") if payload is None else _message("pong", payload=payload)]
 
-    def result(self, operation: str, answer: bytes) -> list[ToClient]:
+    def result(self, operation: str, answer: bytes) -> bytes:
         """``answer`` is the JSON text of ``{"data": …}``; more may follow."""
         head = orjson.dumps({"type": self.words["result"], "id": operation})
-        return [head[:-1] + b',"payload":' + answer + b"}"]
+        return bytes(head[:-1] + b',"payload":' + answer + b"}")
 
     def failed_refresh(self, operation: str, error: EngineError) -> list[ToClient]:
         """A live query that works no longer, for now."""
-        return self.result(operation, orjson.dumps({"data": None, "errors": [error.graphql()]}))
+        return [self.result(operation, orjson.dumps({"data": None, "errors": [error.graphql()]}))]
 
     def completed(self, operation: str) -> list[ToClient]:
         """Nothing more will come."""
@@ -190,6 +190,9 @@ class Apollo(Dialect):
     def _not_started(self, operation: str, reason: str) -> list[ToClient]:
         refusal = _message("error", id=operation, payload=StartFailed(reason).graphql())
         return [refusal, *self.completed(operation)]
+
+
+TRANSPORT_WS, APOLLO = TransportWs(), Apollo()
 
 
 def _message(kind: str, **fields: Any) -> bytes:
