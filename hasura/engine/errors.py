@@ -156,6 +156,41 @@ class StartFailed(EngineError):
     status = 400
 
 
+class RateLimitExceeded(EngineError):
+    """Too many operations in one minute."""
+
+    code = "rate-limit-exceeded"
+    status = 429
+
+
+class DepthLimitExceeded(EngineError):
+    """Selections nest too deeply for the role."""
+
+    code = "depth-limit-exceeded"
+    status = 400
+
+
+class NodeLimitExceeded(EngineError):
+    """More selections than the role may make."""
+
+    code = "node-limit-exceeded"
+    status = 400
+
+
+class BatchLimitExceeded(EngineError):
+    """More operations in one request than the role may send."""
+
+    code = "batch-limit-exceeded"
+    status = 400
+
+
+class TimeLimitExceeded(EngineError):
+    """The operation took longer than the role's may take."""
+
+    code = "time-limit-exceeded"
+    status = 400
+
+
 class ResourceNotFound(NotFound):
     """No such path."""
 

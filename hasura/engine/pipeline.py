@@ -8,18 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hasura.engine import response
-from hasura.engine.document.parse import GraphQLRequest, OperationKind, bounded_depth, select_operation
+from hasura.engine.document.parse import GraphQLRequest, bounded_depth, known_operation, select_operation
 from hasura.engine.errors import ValidationFailed
 from hasura.engine.execute import run
 from hasura.engine.execute.operands import Inputs
+from hasura.engine.offload import aside, is_large, is_long
 from hasura.engine.plan.live import LivePlan
 
 if TYPE_CHECKING:
+    from hasura.engine.document.parse import Operation
     from hasura.engine.execute.run import Pool
+    from hasura.engine.prepared import Prepared, RoleSchema
     from hasura.engine.session import Session
     from hasura.engine.snapshot import Snapshot
 
-__all__ = ["GraphQLRequest", "LivePlan", "answer", "operation_kind", "plan_live"]
+__all__ = ["GraphQLRequest", "LivePlan", "answer", "live", "plan_live", "read"]
 
 
 async def answer(snapshot: Snapshot, pool: Pool, session: Session, request: GraphQLRequest) -> bytes:
@@ -28,19 +31,51 @@ async def answer(snapshot: Snapshot, pool: Pool, session: Session, request: Grap
     Raises:
         EngineError: the request is refused, or failed; nothing of it has been done.
     """
+    operation = await read(request)
     with bounded_depth():
-        operation = select_operation(request)
         if operation.kind == "subscription":
             raise ValidationFailed("subscriptions are not supported over HTTP, use websockets instead")
-        role = snapshot.role(session)
-        values = role.values(operation, request.variables)
-        prepared = role.prepare(operation, values)
-        inputs = Inputs(session, values)
+        large = is_large(request, operation)
+        if large:
+            role, prepared, inputs = await aside(_ready, snapshot, session, request, operation)
+        else:
+            role, prepared, inputs = _prepare(snapshot, session, request, operation)
         if operation.kind == "mutation":
             found = await run.write(pool, prepared.steps, inputs)
         else:
             found = await prepared.query.run(pool, inputs) if prepared.query else []
-        return response.assemble(role.schema, operation, prepared.roots, found, values)
+        whole = (role.schema, operation, prepared.roots, found, inputs.variables)
+        if prepared.introspects:
+            return await aside(response.assemble, *whole)
+        return response.assemble(*whole)
+
+
+def _prepare(
+    snapshot: Snapshot, session: Session, request: GraphQLRequest, operation: Operation
+) -> tuple[RoleSchema, Prepared, Inputs]:
+    role = snapshot.role(session)
+    values = role.values(operation, request.variables)
+    return role, role.prepare(operation, values), Inputs(session, values)
+
+
+def _ready(
+    snapshot: Snapshot, session: Session, request: GraphQLRequest, operation: Operation
+) -> tuple[RoleSchema, Prepared, Inputs]:
+    """As ``_prepare``, with the texts of a query's operands at hand."""
+    with bounded_depth():
+        role, prepared, inputs = _prepare(snapshot, session, request, operation)
+        if prepared.query:
+            inputs.remember(prepared.query.alone.operands)
+        return role, prepared, inputs
+
+
+async def live(snapshot: Snapshot, session: Session, request: GraphQLRequest) -> LivePlan:
+    """As ``plan_live``, wherever that keeps nobody waiting."""
+    with bounded_depth():
+        large = is_large(request, await read(request))
+    return (
+        await aside(plan_live, snapshot, session, request) if large else plan_live(snapshot, session, request)
+    )
 
 
 def plan_live(snapshot: Snapshot, session: Session, request: GraphQLRequest) -> LivePlan:
@@ -56,11 +91,12 @@ def plan_live(snapshot: Snapshot, session: Session, request: GraphQLRequest) -> 
         prepared = role.prepare_live(operation, values)
         inputs = Inputs(session, values)
         cursor = {prepared.cursor[0]: inputs.text(prepared.cursor[1])} if prepared.cursor else None
-    return LivePlan(
-        prepared.statement.sql, inputs.texts(prepared.statement.operands), prepared.tables, cursor
-    )
+        texts = inputs.texts(prepared.statement.operands)
+    return LivePlan(prepared.statement.sql, texts, prepared.tables, cursor)
 
 
-def operation_kind(request: GraphQLRequest) -> OperationKind:
-    """Which of the three the request asks for. Raises ``ValidationFailed``."""
-    return select_operation(request).kind
+async def read(request: GraphQLRequest) -> Operation:
+    """The operation that the request asks for. Raises ``ValidationFailed``."""
+    if is_long(request) and known_operation(request) is None:
+        return await aside(select_operation, request)
+    return select_operation(request)

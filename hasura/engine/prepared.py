@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -43,6 +45,11 @@ class Prepared:
     query: SharedRead | None = None
     steps: tuple[tuple[run.Step, str], ...] = ()
 
+    @cached_property
+    def introspects(self) -> bool:
+        """Whether the schema answers a part."""
+        return any(isinstance(root, tuple) for _, root in self.roots)
+
 
 @dataclass(frozen=True)
 class PreparedLive:
@@ -63,6 +70,8 @@ class RoleSchema:
     stringify_numbers: bool
     _declared: WeakKeyDictionary[Operation, dict[str, Declared]] = field(default_factory=WeakKeyDictionary)
     _prepared: LRUCache[Hashable, Prepared | PreparedLive] = field(default_factory=lambda: LRUCache(_KEPT))
+    #: large requests are prepared on a thread of their own (``pipeline``)
+    _lock: Lock = field(default_factory=Lock)
 
     def values(self, operation: Operation, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The operation's variables with defaults. Raises ``ValidationFailed``."""
@@ -71,7 +80,7 @@ class RoleSchema:
     def prepare(self, operation: Operation, values: Mapping[str, Any]) -> Prepared:
         """The statements of a query or mutation. Raises ``ValidationFailed``, ``ParseFailed``, ``BadRequest``."""
         key = (operation, shape(self._declarations(operation), values))
-        found = self._prepared.get(key)
+        found = self._recall(key)
         if not isinstance(found, Prepared):
             found = self._make(operation, values)
             self._keep(key, found, _statements(found))
@@ -80,11 +89,15 @@ class RoleSchema:
     def prepare_live(self, operation: Operation, values: Mapping[str, Any]) -> PreparedLive:
         """The statement of a subscription. Raises as ``prepare``."""
         key = (operation, shape(self._declarations(operation), values))
-        found = self._prepared.get(key)
+        found = self._recall(key)
         if not isinstance(found, PreparedLive):
             found = self._make_live(operation, values)
             self._keep(key, found, [found.statement])
         return found
+
+    def _recall(self, key: Hashable) -> Prepared | PreparedLive | None:
+        with self._lock:
+            return self._prepared.get(key)
 
     def _keep(
         self,
@@ -95,7 +108,8 @@ class RoleSchema:
         operands = sum(len(statement.operands) for statement in statements)
         characters = sum(len(statement.sql) for statement in statements)
         if key[0].kept and operands <= _MOST_OPERANDS and characters <= _LONGEST:
-            self._prepared[key] = made
+            with self._lock:
+                self._prepared[key] = made
 
     def _declarations(self, operation: Operation) -> dict[str, Declared]:
         found = self._declared.get(operation)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
+from cachetools import LRUCache
 from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
@@ -26,6 +28,7 @@ from graphql.validation import (
     UniqueVariableNamesRule,
 )
 
+from hasura.engine.document.extent import Extent, extent
 from hasura.engine.errors import ValidationFailed
 
 if TYPE_CHECKING:
@@ -33,10 +36,13 @@ if TYPE_CHECKING:
 
     from graphql import DocumentNode, GraphQLSchema
 
-#: Bounds the work that one request text can cause before any of it is looked at.
+#: Bound the work that one request text can cause before any of it is looked at.
 MAX_TOKENS = 20_000
-#: Longer texts are parsed anew each time: remembering thousands of their trees would take gigabytes.
+LONGEST_TEXT = 1_000_000
+#: What is made of longer texts is not remembered: statements and their plans are many times larger.
 LONGEST_KEPT = 20_000
+#: Characters of the texts whose trees are remembered; a tree takes some 200 times its text.
+_KEPT_TEXT = 1_000_000
 
 OperationKind = Literal["query", "mutation", "subscription"]
 
@@ -71,8 +77,18 @@ class Operation:
     node: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
     document: DocumentNode
-    #: whether the operation, and what is made of it, is worth remembering
-    kept: bool
+    #: characters of its text
+    size: int
+
+    @property
+    def kept(self) -> bool:
+        """Whether what is made of the operation is worth remembering."""
+        return self.size <= LONGEST_KEPT
+
+    @cached_property
+    def extent(self) -> Extent:
+        """How much it asks for. Raises ``RecursionError``."""
+        return extent(self.node, self.fragments)
 
     @property
     def kind(self) -> OperationKind:
@@ -102,24 +118,40 @@ def _operation(query: str, name: str | None) -> Operation:
         raise ValidationFailed(
             "exactly one operation has to be present in the document when operationName is not specified"
         )
-    return Operation(operations[0], fragments, document, kept=len(query) <= LONGEST_KEPT)
+    return Operation(operations[0], fragments, document, len(query))
 
 
-_kept_operation = lru_cache(maxsize=2048)(_operation)
+_Key = tuple[str, str | None]
+_operations: LRUCache[_Key, Operation] = LRUCache(_KEPT_TEXT, lambda operation: operation.size)
+_operations_lock = Lock()
+
+
+def known_operation(request: GraphQLRequest) -> Operation | None:
+    """What ``select_operation`` answers, where that costs nothing: the text was there before."""
+    with _operations_lock:
+        return _operations.get((request.query, request.operation_name))
 
 
 def select_operation(request: GraphQLRequest) -> Operation:
-    """The operation that ``request`` asks for; the same object for the same text, if it is kept.
+    """The operation that ``request`` asks for; the same object for the same text, while it is remembered.
 
     Raises:
         ValidationFailed: the text is no GraphQL, or names no one operation.
     """
-    select = _kept_operation if len(request.query) <= LONGEST_KEPT else _operation
+    found = known_operation(request)
+    if found is not None:
+        return found
+    if len(request.query) > LONGEST_TEXT:
+        raise ValidationFailed(f"the query is longer than {LONGEST_TEXT} characters", "$.query")
     try:
         with bounded_depth():
-            return select(request.query, request.operation_name)
+            found = _operation(request.query, request.operation_name)
     except GraphQLError as problem:
         raise ValidationFailed("not a valid graphql query", "$.query", internal=problem.message) from None
+    if found.size <= _KEPT_TEXT // 10:
+        with _operations_lock:
+            _operations[request.query, request.operation_name] = found
+    return found
 
 
 def check_document(schema: GraphQLSchema, operation: Operation) -> None:

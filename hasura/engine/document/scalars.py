@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from hasura.engine.document.values import EnumLiteral
 from hasura.engine.errors import ParseFailed, ValidationFailed
 
 _INT_RANGES = {"Int": 31, "smallint": 15, "bigint": 63}
@@ -51,7 +52,7 @@ def _json(value: Any, path: str) -> str:
         text = orjson.dumps(value, default=_exact).decode()
     except orjson.JSONEncodeError as problem:
         raise ParseFailed(f"not a JSON value: {problem}", path) from None
-    if _NUL_IN_JSON.search(text):
+    if "\\u0000" in text and _NUL_IN_JSON.search(text):
         raise ParseFailed("\\u0000 cannot be converted to text", path)
     return text
 
@@ -59,6 +60,8 @@ def _json(value: Any, path: str) -> str:
 def _exact(value: Any) -> Any:
     if isinstance(value, Decimal):
         return orjson.Fragment(str(value))
+    if isinstance(value, EnumLiteral):  # in a variable's default
+        return value.name
     raise TypeError(type(value).__name__)
 
 
@@ -148,6 +151,10 @@ def _number(scalar: str, value: Any, path: str) -> str:
 
 def _array(scalar: str, items: list[Any], path: str) -> str:
     """PostgreSQL's array literal (manual, section 8.15.2): every element quoted, NULL bare."""
+    if scalar in _INT_RANGES and set(map(type, items)) == {int}:
+        limit = 1 << _INT_RANGES[scalar]
+        if -limit <= min(items) and max(items) < limit:  # a list of keys may be long
+            return "{" + ",".join(map(str, items)) + "}"
     parts = []
     for place, item in enumerate(items):
         if item is None:

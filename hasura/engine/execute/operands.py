@@ -26,6 +26,7 @@ class Inputs:
     variables: Mapping[str, Any]
     #: columns of the row that a nested insert belongs to
     handed: Mapping[str, str | None] = field(default_factory=dict)
+    _remembered: dict[int, list[str | None]] = field(default_factory=dict, init=False)
 
     def text(self, operand: n.Operand) -> str | None:
         """The operand's text for PostgreSQL.
@@ -58,14 +59,19 @@ class Inputs:
             value = self.variables
             for step in slot.origin.way:
                 value = value[step]
-            value = substitute(value, {})
             if slot.is_list and isinstance(value, list) and None in value:
                 raise ValidationFailed(f"unexpected null value for type '{slot.scalar}'", slot.path)
         return encode(slot.scalar, value, slot.path, many=slot.is_list)
 
     def texts(self, operands: tuple[n.Operand, ...]) -> list[str | None]:
         """The texts of ``operands``, in order."""
+        if self._remembered and (found := self._remembered.get(id(operands))) is not None:
+            return found
         return [self.text(operand) for operand in operands]
+
+    def remember(self, operands: tuple[n.Operand, ...]) -> None:
+        """``texts`` of these very operands takes no time from now on."""
+        self._remembered[id(operands)] = self.texts(operands)
 
     def parameters(self, operands: tuple[n.Operand, ...]) -> dict[str, Any]:
         """The texts by the names that a statement gives its parameters."""

@@ -6,7 +6,7 @@ document and exported unchanged.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -183,6 +183,49 @@ class SchemaIntrospection(_Part):
     disabled_for_roles: tuple[str, ...] = ()
 
 
+T = TypeVar("T")
+_Natural = Annotated[int, Field(ge=0)]
+
+
+class Limit(_Part, Generic[T]):
+    everybodys: T = Field(alias="global")
+    per_role: Annotated[dict[str, T], BeforeValidator(lambda given: {} if given is None else given)] = {}
+
+
+def _unique_params(value: Any) -> Any:
+    if isinstance(value, str) and value.lower() == "ip":
+        return "IP"
+    names = value if isinstance(value, list) else [value]
+    for name in names if value is not None else ():
+        lower = name.lower() if isinstance(name, str) else ""
+        if not lower.startswith("x-hasura-") or lower == "x-hasura-role":
+            raise ValueError(
+                "Not a valid value. Should be either: 'IP' or a list of Hasura session variables"
+            )
+    return value
+
+
+class RateLimit(_Part):
+    max_reqs_per_min: _Natural
+    #: what tells callers of one role apart: their address, or session variables; nothing where it is None
+    unique_params: Annotated[Literal["IP"] | tuple[str, ...] | None, BeforeValidator(_unique_params)] = None
+
+
+class ApiLimits(_Part):
+    disabled: bool | None = False
+    depth_limit: Limit[_Natural] | None = None
+    node_limit: Limit[_Natural] | None = None
+    batch_limit: Limit[_Natural] | None = None
+    #: seconds
+    time_limit: Limit[Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = None
+    rate_limit: Limit[RateLimit] | None = None
+
+    @property
+    def limits_anything(self) -> bool:
+        given = (self.depth_limit, self.node_limit, self.batch_limit, self.time_limit, self.rate_limit)
+        return not self.disabled and any(limit is not None for limit in given)
+
+
 class Metadata(_Part):
     """``{"version": 3, "sources": […]}``; pydantic's ``ValidationError`` when the document has another form."""
 
@@ -190,3 +233,4 @@ class Metadata(_Part):
     sources: tuple[Source, ...] = ()
     inherited_roles: tuple[InheritedRole, ...] = ()
     graphql_schema_introspection: SchemaIntrospection = SchemaIntrospection()
+    api_limits: ApiLimits | None = None

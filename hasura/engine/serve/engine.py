@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import psycopg
 import structlog
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from psycopg_pool import AsyncConnectionPool
 
 from hasura.engine.allowlist import Allowlist
+from hasura.engine.api_limits import ApiLimits
 from hasura.engine.auth.authenticator import Authenticator
+from hasura.engine.document.parse import bounded_depth
 from hasura.engine.errors import DatabaseUnavailable, EngineError
 from hasura.engine.execute.failures import translate
 from hasura.engine.live.queries import LiveQueries
 from hasura.engine.metadata.directory import load_metadata_directory
 from hasura.engine.metadata_store import MetadataStore, StoredMetadata, stale
+from hasura.engine.offload import aside, is_long
 from hasura.engine.snapshot import build_snapshot
 
 from .cors import CorsPolicy
@@ -27,6 +32,7 @@ from .ws_messages import Close
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from hasura.engine.document.parse import Operation
     from hasura.engine.execute.run import Pool
     from hasura.engine.pipeline import GraphQLRequest
     from hasura.engine.session import Session
@@ -74,6 +80,8 @@ class Engine:
         self._to_apply = None if directory is None else load_metadata_directory(directory)
         self._served: _Served | None = None
         self._allowlist = Allowlist({})
+        self._rates = MovingWindowRateLimiter(MemoryStorage())
+        self.api_limits: ApiLimits | None = None
         self._changing = asyncio.Lock()
         #: set after the first attempt to read the metadata, whether or not it succeeded
         self._looked = asyncio.Event()
@@ -105,10 +113,19 @@ class Engine:
             raise DatabaseUnavailable("the engine has not reached its database yet")
         return self._served.snapshot
 
-    def check_allowed(self, session: Session, request: GraphQLRequest) -> None:
-        """:raises ValidationFailed: the allowlist is on, and the document is not on it."""
+    async def admit(self, session: Session, request: GraphQLRequest, operation: Operation, ip: str) -> None:
+        """Asks the allowlist and the API limits.
+
+        :raises EngineError: they do not let the operation be run.
+        """
         if self.settings.enable_allowlist:
-            self._allowlist.check(session, request)
+            if is_long(request):
+                await aside(self._allowlist.check, session, request)
+            else:
+                self._allowlist.check(session, request)
+        if self.api_limits is not None:
+            with bounded_depth():
+                self.api_limits.check(session, operation.extent, ip)
 
     async def check_health(self) -> None:
         """:raises DatabaseUnavailable: the metadata's database does not answer, or never has."""
@@ -210,6 +227,7 @@ class Engine:
         first = self._served is None
         self._served = served
         self._allowlist = Allowlist(served.snapshot.metadata)
+        self.api_limits = ApiLimits.of(served.snapshot.metadata, self._rates)
         if not first and self.settings.close_websockets_on_metadata_change:
             # Their plans were made under other permissions.
             for connection in self.connections:

@@ -12,7 +12,9 @@ import structlog
 from hasura.engine import pipeline
 from hasura.engine.errors import EngineError, StartFailed
 from hasura.engine.live.queries import Subscription
+from hasura.engine.session import ADMIN
 
+from .bodies import LARGEST_USERS_BODY, BodyTooLarge
 from .headers import header_map
 from .ws_dialects import APOLLO, TRANSPORT_WS
 from .ws_messages import Close, Complete, ConnectionInit, Ping, Pong, Subscribe, Terminate
@@ -41,11 +43,14 @@ log = structlog.get_logger("websocket-log")
 class Connection:
     """One client. Only what is being worked on has a task: a subscription waits without one."""
 
-    def __init__(self, engine: Engine, wire: Wire, dialect: Dialect, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, engine: Engine, wire: Wire, dialect: Dialect, headers: Mapping[str, str], address: str
+    ) -> None:
         self._engine = engine
         self._wire = wire
         self._dialect = dialect
         self._headers = headers
+        self._address = address
         self._loop = asyncio.get_running_loop()
         # What is logged later bears the id of the request that opened the connection.
         self._context = contextvars.copy_context()
@@ -71,6 +76,8 @@ class Connection:
     def heard(self, message: str | bytes) -> None:
         """A message of the client."""
         try:
+            if len(message) > LARGEST_USERS_BODY and (self._session is None or self._session.role != ADMIN):
+                raise BodyTooLarge(f"a message has at most {LARGEST_USERS_BODY} bytes")
             read = self._dialect.read(message)
         except EngineError as error:
             self.tell(self._dialect.unreadable(error))
@@ -161,12 +168,15 @@ class Connection:
         subscription: Subscription | None = None
         try:
             snapshot = self._engine.snapshot
-            self._engine.check_allowed(session, request)
-            if pipeline.operation_kind(request) == "subscription":
-                plan = pipeline.plan_live(snapshot, session, request)
+            read = await pipeline.read(request)
+            await self._engine.admit(session, request, read, self._address)
+            if read.kind == "subscription":
+                plan = await pipeline.live(snapshot, session, request)
                 subscription = await self._engine.live.subscribe(plan, _LiveSink(self, operation))
             else:
-                answer = await pipeline.answer(snapshot, self._engine.pool, session, request)
+                work = pipeline.answer(snapshot, self._engine.pool, session, request)
+                limits = self._engine.api_limits
+                answer = await (work if limits is None else limits.timed(session, work))
                 self.tell([self._dialect.result(operation, answer), *self._dialect.completed(operation)])
         except EngineError as error:
             self.tell(self._dialect.failed(operation, error))
@@ -241,6 +251,6 @@ async def graphql_socket(socket: WebSocket) -> None:
     dialect = TRANSPORT_WS if TRANSPORT_WS.subprotocol in offered else APOLLO
     await socket.accept(dialect.subprotocol if dialect.subprotocol in offered else None)
     wire: Wire = socket.scope["extensions"][EXTENSION]["wire"]
-    connection = Connection(engine, wire, dialect, headers)
+    connection = Connection(engine, wire, dialect, headers, socket.client.host if socket.client else "")
     wire.hand_over(connection)
     connection.begin()
