@@ -27,6 +27,7 @@ from backend.services.passwords import Passwords
 from backend.services.rate_limits import RateLimits
 from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
+from backend.services.sweeper import Sweeper
 from backend.services.tokens import Tokens
 from backend.settings import Settings, load_settings
 
@@ -120,6 +121,9 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             at_once=settings.replies_at_once,
             per_user=settings.replies_per_user,
         )
+        sweeper = Sweeper(pool, client, tokens)
+        sweeper.start()
+        stack.push_async_callback(sweeper.aclose)
         stack.push_async_callback(replies.drain, DRAIN_FOR)
         yield Services(
             pool=pool,

@@ -82,6 +82,11 @@ class Unexpected(AssistantError):
     message = "Something went wrong on our side while the answer was written."
 
 
+def saved(error: AssistantError) -> dict[str, Any]:
+    """How an error is kept in the metadata of its answer."""
+    return {"kind": error.kind, "message": error.message}
+
+
 def error_of(metadata: dict[str, Any]) -> AssistantError:
     """The error that is saved with a failed answer."""
     saved = metadata.get("error")

@@ -2,8 +2,8 @@
 
 The order makes a lost question impossible: the question's row, then the answer's row (``streaming``, empty),
 then the model. An answer's id follows from its question's, so the database decides who answers when one
-question is sent twice, to one process or to several. Whoever writes an answer keeps a lease in its metadata:
-after a crash the lease runs out, and the next send of the same question takes over.
+question is sent twice, to one process or to several. Whoever writes an answer renews its lease; after a crash the
+lease runs out, the answer is marked as failed (`sweeper`), and the next send of the same question begins anew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import structlog
 
 from backend.services.assistant_errors import Interrupted, error_of
 from backend.services.hasura_client import ChatMessage, Conflict, HasuraClient
-from backend.services.reply import Gone, Reply, Run, lease
+from backend.services.reply import Gone, Reply, Run, beginning
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -138,7 +138,7 @@ class Replies:
         message = turn.stored
         while message is not None:
             yield message
-            if message.status != "streaming" or message.abandoned:
+            if message.status != "streaming":
                 return
             await asyncio.sleep(FOLLOW_EVERY)
             message = await self._client.get_chat_message(user.token, turn.assistant_message_id)
@@ -166,7 +166,7 @@ class Replies:
             question.session_id,
             message_id=message_id,
             reply_to=question.message_id,
-            metadata=lease(run),
+            metadata=beginning(run),
         )
         if stored is not None:
             return self._start(user, question, stored, run)
@@ -177,16 +177,9 @@ class Replies:
             if stored.metadata.get("run") == str(run.id):
                 # The answer to our own insert or takeover was lost, and the client repeated it.
                 return self._start(user, question, stored, run)
-            if stored.status != "failed" and not stored.abandoned:
+            if stored.status != "failed":
                 return Turn(question.message_id, message_id, self._running.get(message_id), stored)
-            taken = await self._client.update_assistant_message(
-                token,
-                message_id,
-                content="",
-                status="streaming",
-                metadata=lease(run),
-                if_metadata={"run": stored.metadata.get("run")},
-            )
+            taken = await self._client.begin_answer_again(token, stored, content="", metadata=beginning(run))
             if taken is not None:
                 return self._start(user, question, taken, run)
         raise Conflict("this question is being answered elsewhere; look again shortly")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import stamina
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
 #: How often the text so far is saved: other tabs see it grow, and a crash loses no more than this. Seconds.
 CHECKPOINT_EVERY = 1.0
-#: After this long without a checkpoint the writer counts as dead.
-LEASE = timedelta(seconds=20)
+#: The database's lease lasts 10 s; renewed so often, two renewals may fail. Seconds.
+RENEW_EVERY = 3.0
 #: How long the end of an answer is tried to be saved while the database is away, in seconds.
 SAVE_FOR = 30.0
 #: The same for an answer that the end of the process interrupts.
@@ -42,13 +41,9 @@ class Run:
     model: str
 
 
-def lease(run: Run) -> dict[str, Any]:
+def beginning(run: Run) -> dict[str, Any]:
     """The metadata of an answer that is being written."""
-    return {
-        "model": run.model,
-        "run": str(run.id),
-        "lease_until": (datetime.now(UTC) + LEASE).isoformat(),
-    }
+    return {"model": run.model, "run": str(run.id)}
 
 
 class Gone(Exception):
@@ -180,19 +175,25 @@ class Reply:
 
     async def _checkpoints(self) -> None:
         """Runs until cancelled. Raises Gone."""
-        written, due = "", LEASE.total_seconds() / 2
-        waited = 0.0
+        written, waited = "", 0.0
         while True:
             await asyncio.sleep(CHECKPOINT_EVERY)
             waited += CHECKPOINT_EVERY
-            if self._text == written and waited < due:
+            if self._text == written and waited < RENEW_EVERY:
                 continue
             text = self._text
             try:
-                await self._save("streaming", lease(self._run), text)
+                renewed = await self._client.renew_answer(
+                    self._tokens.assistant(self.user.id),
+                    self._message_id,
+                    run=str(self._run.id),
+                    content=text if text != written else None,
+                )
             except HasuraError as exc:
                 log.warning("checkpoint_failed", message_id=str(self._message_id), cause=repr(exc))
                 continue
+            if not renewed:
+                raise Gone
             written, waited = text, 0.0
 
     async def _finish(self, error: errors.AssistantError | None) -> None:
@@ -201,7 +202,7 @@ class Reply:
         if len(self._text) >= self._answer_chars:
             metadata["truncated"] = True
         if error is not None:
-            metadata["error"] = {"kind": error.kind, "message": error.message}
+            metadata["error"] = errors.saved(error)
             log.warning(
                 "reply_failed", message_id=str(self._message_id), kind=error.kind, cause=_cause(error)
             )
@@ -218,13 +219,13 @@ class Reply:
             log.exception("reply_not_saved", message_id=str(self._message_id), exc_info=exc)
 
     async def _save(self, status: Status, metadata: dict[str, Any], text: str) -> ChatMessage:
-        saved = await self._client.update_assistant_message(
+        saved = await self._client.end_answer(
             self._tokens.assistant(self.user.id),
             self._message_id,
+            run=str(self._run.id),
             content=text,
             status=status,
             metadata=metadata,
-            if_metadata={"run": str(self._run.id)},
         )
         if saved is None:
             raise Gone

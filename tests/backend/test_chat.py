@@ -17,7 +17,6 @@ from backend.services import replies as replies_module
 from backend.services import reply as reply_module
 from backend.services.hasura_client import ChatMessage, HasuraClient
 from backend.services.replies import answer_id
-from backend.services.tokens import Tokens
 from tests.backend import model_server as model_scripts
 from tests.backend.conftest import Person, assert_problem, running, serving, settings_for
 from tests.backend.model_server import ANSWER, ModelServer, model_server
@@ -343,7 +342,7 @@ async def test_a_follower_hears_of_a_failure_what_the_writer_heard(
 async def test_a_whole_answer_is_saved_whole_even_if_the_end_comes_while_it_is_saved(
     app: FastAPI, hasura: HasuraClient, ada: Person, session: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saving, update = asyncio.Event(), HasuraClient.update_assistant_message
+    saving, update = asyncio.Event(), HasuraClient.end_answer
 
     async def slow(client: HasuraClient, *given: Any, **named: Any) -> Any:
         if named["status"] == "complete" and not saving.is_set():
@@ -351,7 +350,7 @@ async def test_a_whole_answer_is_saved_whole_even_if_the_end_comes_while_it_is_s
             await asyncio.sleep(3600)
         return await update(client, *given, **named)
 
-    monkeypatch.setattr(HasuraClient, "update_assistant_message", slow)
+    monkeypatch.setattr(HasuraClient, "end_answer", slow)
     chosen = uuid4()
     async with running(app) as api:
         turn = asyncio.create_task(ask(api, ada, session, "What is a cursor?", chosen))
@@ -382,25 +381,6 @@ async def test_another_tab_sees_the_answer_grow(
         await watching
     assert len(seen - {"", WHOLE}) >= 1
     assert all(WHOLE.startswith(text) for text in seen)
-
-
-async def test_an_answer_whose_writer_died_is_taken_over(
-    chat: httpx.AsyncClient, hasura: HasuraClient, tokens: Tokens, ada: Person, session: UUID
-) -> None:
-    chosen = uuid4()
-    await hasura.add_chat_message(ada.access_token, session, "anybody?", message_id=chosen)
-    begun = await hasura.add_assistant_message(
-        tokens.assistant(ada.id),
-        session,
-        message_id=answer_id(chosen),
-        reply_to=chosen,
-        metadata={"model": "tiny", "run": str(uuid4()), "lease_until": "2020-01-01T00:00:00+00:00"},
-    )
-    assert begun is not None
-    assert begun.abandoned
-    events = await ask(chat, ada, session, "anybody?", chosen)
-    assert events[-1][0] == "done"
-    assert events[-1][1]["id"] == begun.id
 
 
 async def test_a_question_that_was_never_answered_is_answered_when_it_is_sent_again(

@@ -28,6 +28,8 @@ def test_a_session_cursor_keeps_every_microsecond(moment: datetime, row: int) ->
         created_at=moment,
         updated_at=moment,
         last_message_at=None,
+        last_read_id=0,
+        unread_messages=0,
     )
     assert cursors.read_session_cursor(cursors.after_session(session)) == (moment, row)
 

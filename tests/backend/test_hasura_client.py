@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from backend.services.hasura_client import (
-    ChatMessage,
     Conflict,
     HasuraClient,
     InvalidInput,
@@ -253,8 +252,8 @@ class TestAssistant:
         assert again is None
 
         async def end(run: str) -> object:
-            return await hasura.update_assistant_message(
-                assistant, chosen, content="because", status="complete", metadata={}, if_metadata={"run": run}
+            return await hasura.end_answer(
+                assistant, chosen, run=run, content="because", status="complete", metadata={"run": run}
             )
 
         assert await end("2") is None
@@ -262,6 +261,7 @@ class TestAssistant:
         answer = await hasura.get_chat_message(token, chosen)
         assert answer is not None
         assert (answer.status, answer.content) == ("complete", "because")
+        assert await end("1") is None, "an answer ends once"
 
     async def test_it_reaches_nobody_else_and_nothing_else(
         self, hasura: HasuraClient, tokens: Tokens, user: UUID, stranger: str
@@ -277,38 +277,6 @@ class TestAssistant:
             await hasura.create_chat_session(assistant)
         with pytest.raises((InvalidInput, PermissionDenied)):
             await hasura.get_user_chat_sessions(assistant)
-
-
-@pytest.mark.parametrize(
-    ("status", "metadata", "abandoned"),
-    [
-        ("streaming", {"lease_until": "2020-01-01T00:00:00+00:00"}, True),
-        ("streaming", {"lease_until": "2999-01-01T00:00:00+00:00"}, False),
-        ("failed", {"lease_until": "2020-01-01T00:00:00+00:00"}, False),
-        ("streaming", {}, False),
-        ("streaming", {"lease_until": "soon"}, False),
-        ("streaming", {"lease_until": "2020-01-01"}, False),
-        ("streaming", {"lease_until": 5}, False),
-    ],
-)
-def test_an_answer_is_abandoned_when_its_lease_ran_out(
-    status: str, metadata: dict[str, object], abandoned: bool
-) -> None:
-    message = ChatMessage.model_validate(
-        {
-            "id": 1,
-            "message_id": uuid4(),
-            "session_id": uuid4(),
-            "user_id": uuid4(),
-            "role": "assistant",
-            "content": "",
-            "timestamp": "2026-01-01T00:00:00+00:00",
-            "status": status,
-            "reply_to": None,
-            "metadata": metadata,
-        }
-    )
-    assert message.abandoned is abandoned
 
 
 class TestLiveQueries:

@@ -125,6 +125,12 @@ class Chat(Served):
                 session_id,
                 person,
             )
+            await self.run(
+                "INSERT INTO chat_read_marks (session_id, device_id, user_id, last_read_id)"
+                " SELECT session_id, gen_random_uuid(), user_id, min(id) FROM chat_messages"
+                " WHERE session_id = %s GROUP BY session_id, user_id",
+                session_id,
+            )
 
 
 @asynccontextmanager

@@ -16,7 +16,8 @@ from tests.engine.served import ADMIN, Chat, assistant, user
 
 #: What bob may learn when he asks for anything of ada's: exactly what he learns of things that never existed.
 #: root field -> (query, answer); ``$session`` is ada's session, ``$key`` and ``$message`` the keys of her rows,
-#: ``$ada`` her id. Each answer must be the same when the variables name nothing at all.
+#: ``$answer`` the id of her answer, ``$device`` her device, ``$ada`` her id. Each answer must be the same when the
+#: variables name nothing at all.
 READS = {
     "chat_sessions": (
         "query($session: uuid!) { chat_sessions(where: {session_id: {_eq: $session}}) { id } }",
@@ -52,6 +53,16 @@ READS = {
                 "aggregate": {"count": 0, "min": {"id": None, "content": None}, "sum": {"id": None}}
             }
         },
+    ),
+    "chat_read_marks": (
+        "query($session: uuid!) { chat_read_marks(where: {session_id: {_eq: $session}})"
+        " { last_read_id session { unread_messages } } }",
+        {"chat_read_marks": []},
+    ),
+    "chat_read_marks_by_pk": (
+        "query($session: uuid!, $device: uuid!) { chat_read_marks_by_pk(session_id: $session,"
+        " device_id: $device) { read_at } }",
+        {"chat_read_marks_by_pk": None},
     ),
     "users": (
         "query($ada: uuid!) { users(where: {id: {_eq: $ada}}) { username sessions { id } } }",
@@ -103,6 +114,33 @@ WRITES = {
         "mutation($message: bigint!) { delete_chat_messages_by_pk(id: $message) { id } }",
         {"delete_chat_messages_by_pk": None},
     ),
+    "insert_chat_read_marks": None,
+    "insert_chat_read_marks_one": None,
+    "update_chat_read_marks": (
+        "mutation($session: uuid!) { update_chat_read_marks(where: {session_id: {_eq: $session}},"
+        " _set: {last_read_id: 1000000}) { affected_rows } }",
+        {"update_chat_read_marks": {"affected_rows": 0}},
+    ),
+    "update_chat_read_marks_by_pk": (
+        "mutation($session: uuid!, $device: uuid!) { update_chat_read_marks_by_pk(pk_columns:"
+        " {session_id: $session, device_id: $device}, _inc: {last_read_id: 1}) { last_read_id } }",
+        {"update_chat_read_marks_by_pk": None},
+    ),
+    "update_chat_read_marks_many": (
+        "mutation($device: uuid!) { update_chat_read_marks_many(updates: {where: {device_id: {_eq: $device}},"
+        " _set: {last_read_id: 1000000}}) { affected_rows } }",
+        {"update_chat_read_marks_many": [{"affected_rows": 0}]},
+    ),
+    "choose_chat_message_version": (
+        "mutation($answer: uuid!) { choose_chat_message_version(args: {target_message_id: $answer})"
+        " { content } }",
+        {"choose_chat_message_version": []},
+    ),
+    "choose_chat_message_version_aggregate": (
+        "mutation($answer: uuid!) { choose_chat_message_version_aggregate("
+        "args: {target_message_id: $answer}) { aggregate { count } } }",
+        {"choose_chat_message_version_aggregate": {"aggregate": {"count": 0}}},
+    ),
     "update_session_message_count": (
         "mutation($session: uuid!) { update_session_message_count(args: {target_session_id: $session})"
         " { session_id } }",
@@ -114,7 +152,7 @@ WRITES = {
         {"update_session_message_count_aggregate": {"aggregate": {"count": 0}}},
     ),
 }
-STREAMS = {"chat_sessions_stream", "chat_messages_stream", "users_stream"}
+STREAMS = {"chat_sessions_stream", "chat_messages_stream", "chat_read_marks_stream", "users_stream"}
 #: The assistant's cases: a foreign one, and what is not its own in the session of its own user.
 ASSISTANT = {
     "chat_messages",
@@ -143,12 +181,27 @@ async def ada_s(chat: Chat) -> dict[str, Any]:
     session_id = chat.sessions[chat.ada]
     key = (await chat.fetch("SELECT id FROM chat_sessions WHERE session_id = %s", session_id))[0][0]
     message = (await chat.fetch("SELECT min(id) FROM chat_messages WHERE session_id = %s", session_id))[0][0]
-    return {"session": str(session_id), "key": key, "message": message, "ada": str(chat.ada)}
+    answer, device = (
+        await chat.fetch(
+            "SELECT m.message_id::text, r.device_id::text FROM chat_messages AS m"
+            " JOIN chat_read_marks AS r USING (session_id) WHERE session_id = %s AND role = 'assistant'",
+            session_id,
+        )
+    )[0]
+    return {
+        "session": str(session_id),
+        "key": key,
+        "message": message,
+        "answer": answer,
+        "device": device,
+        "ada": str(chat.ada),
+    }
 
 
 def nobody_s() -> dict[str, Any]:
     """Keys of rows that never existed."""
-    return {"session": str(uuid4()), "key": 10**12, "message": 10**12, "ada": str(uuid4())}
+    unknown = {name: str(uuid4()) for name in ("session", "answer", "device", "ada")}
+    return unknown | {"key": 10**12, "message": 10**12}
 
 
 def named_in(query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +212,8 @@ async def everything(chat: Chat) -> list[Any]:
     """Every row of ada's, to the last column."""
     return await chat.fetch(
         "SELECT to_jsonb(s)::text, (SELECT jsonb_agg(m ORDER BY m.id)::text FROM chat_messages m"
-        " WHERE m.session_id = s.session_id) FROM chat_sessions s WHERE user_id = %s ORDER BY s.id",
+        " WHERE m.session_id = s.session_id), (SELECT jsonb_agg(r)::text FROM chat_read_marks r"
+        " WHERE r.session_id = s.session_id) FROM chat_sessions s WHERE user_id = %s ORDER BY s.id",
         chat.ada,
     )
 
@@ -221,6 +275,56 @@ async def test_a_message_into_a_foreign_session_fails_like_one_into_no_session(
     assert await everything(chat) == before
 
 
+@pytest.mark.parametrize("session", ["ada's", "nobody's"])
+@pytest.mark.parametrize("field", ["insert_chat_read_marks", "insert_chat_read_marks_one"])
+async def test_a_mark_in_a_foreign_session_fails_like_one_in_no_session(
+    chat: Chat, field: str, session: str
+) -> None:
+    before = await everything(chat)
+    keys = await ada_s(chat) if session == "ada's" else nobody_s()
+    argument, answer = (
+        ("objects", "affected_rows") if field == "insert_chat_read_marks" else ("object", "read_at")
+    )
+    query = (
+        f"mutation($session: uuid!, $device: uuid!) {{ {field}({argument}: {{session_id: $session,"
+        " device_id: $device, last_read_id: 1000000}, on_conflict: {constraint: chat_read_marks_pkey,"
+        f" update_columns: [last_read_id]}}) {{ {answer} }} }}"
+    )
+    code, _, message = await chat.refusal(user(chat.bob), query, **named_in(query, keys))
+    assert (code, message) == (
+        "constraint-violation",
+        'Foreign key violation. insert or update on table "chat_read_marks" violates foreign key constraint'
+        ' "chat_read_marks_session_fkey"',
+    )
+    assert await everything(chat) == before
+
+
+async def test_a_user_chooses_among_answers_and_changes_nothing_else_of_them(chat: Chat) -> None:
+    keys = await ada_s(chat)
+    choose = WRITES["choose_chat_message_version"]
+    assert choose is not None
+    old = (await chat.fetch("SELECT chosen_at FROM chat_messages WHERE message_id = %s", keys["answer"]))[0]
+    assert (await chat.ask(user(chat.ada), choose[0], answer=keys["answer"])) == {
+        "choose_chat_message_version": [{"content": "an answer"}]
+    }
+    new = (await chat.fetch("SELECT chosen_at FROM chat_messages WHERE message_id = %s", keys["answer"]))[0]
+    assert new > old
+    (question,) = (
+        await chat.fetch("SELECT message_id::text FROM chat_messages WHERE id = %s", keys["message"])
+    )[0]
+    assert await chat.ask(user(chat.ada), choose[0], answer=question) == {"choose_chat_message_version": []}
+    for column in ("chosen_at", "lease_until", "status", "reply_to"):
+        code, path, _ = await chat.refusal(
+            user(chat.ada),
+            f"mutation {{ update_chat_messages(where: {{}}, _set: {{{column}: null}}) {{ affected_rows }} }}",
+        )
+        assert (code, path.rpartition(".")[2]) == ("validation-failed", column)
+    await chat.run("UPDATE chat_sessions SET is_active = false WHERE user_id = %s", chat.ada)
+    assert await chat.ask(user(chat.ada), choose[0], answer=keys["answer"]) == {
+        "choose_chat_message_version": []
+    }
+
+
 async def test_a_session_is_always_its_creator_s(chat: Chat) -> None:
     made = await chat.ask(
         user(chat.bob), 'mutation { insert_chat_sessions_one(object: {title: "mine"}) { user_id } }'
@@ -260,8 +364,10 @@ async def test_an_upsert_over_a_foreign_row_changes_and_returns_nothing(chat: Ch
 @pytest.mark.parametrize("field", sorted(STREAMS))
 async def test_a_stream_brings_own_rows_only(chat: Chat, field: str) -> None:
     table = field.removesuffix("_stream")
-    owner, cursor = ("id", "created_at") if table == "users" else ("user_id", "id")
-    start = {"users": "1970-01-01"}.get(table, 0)
+    owner = "id" if table == "users" else "user_id"
+    cursor, start = {"users": ("created_at", "1970-01-01"), "chat_read_marks": ("last_read_id", 0)}.get(
+        table, ("id", 0)
+    )
     query = (
         f"subscription {{ {field}(batch_size: 100, cursor: {{initial_value: {{{cursor}: {json.dumps(start)}}}}})"
         f" {{ {owner} }} }}"

@@ -129,3 +129,47 @@ async def test_deleting_a_session_while_it_is_written_and_cleared_does_not_deadl
         ]
         await asyncio.gather(*writers)
     assert drifted(db) == []
+
+
+async def test_one_session_created_fifty_times_at_once_is_one_row(url: str, db: psycopg.Connection) -> None:
+    user = new_user(db)
+
+    async def create(session: UUID) -> None:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            await connection.execute(
+                "INSERT INTO chat_sessions (session_id, user_id) VALUES (%s, %s)"
+                " ON CONFLICT ON CONSTRAINT chat_sessions_session_id_key DO NOTHING",
+                [session, user],
+            )
+
+    for _ in range(5):
+        session = uuid4()
+        await asyncio.gather(*(create(session) for _ in range(50)))
+        assert one(db, "SELECT count(*) FROM chat_sessions WHERE session_id = %s", session) == (1,)
+
+
+async def test_a_message_never_lands_in_a_session_that_became_somebody_else_s(
+    url: str, db: psycopg.Connection
+) -> None:
+    """The session is deleted, and made again by another, just after the message's owner was found to be right."""
+    ada, bob = new_user(db, "ada"), new_user(db, "bob")
+    session = new_session(db, ada)
+    db.execute(
+        "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$;"
+        "CREATE TRIGGER own_session_was_checked BEFORE INSERT ON chat_messages"
+        " FOR EACH ROW EXECUTE FUNCTION pause()"
+    )
+
+    async def run(*statements: str) -> None:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            for statement in statements:
+                await connection.execute(statement, {"session": session, "user": ada, "other": bob})
+
+    writing = asyncio.create_task(run(INSERT))
+    await asyncio.sleep(0.2)
+    again = "INSERT INTO chat_sessions (session_id, user_id) VALUES (%(session)s, %(other)s)"
+    await run("DELETE FROM chat_sessions WHERE session_id = %(session)s", again)
+    await writing
+    assert one(db, "SELECT user_id, total_messages FROM chat_sessions") == (bob, 0)
+    assert one(db, "SELECT count(*) FROM chat_messages") == (0,)

@@ -161,13 +161,15 @@ def test_a_message_of_another_user_than_its_sessions_is_impossible(
     assert refused_by(error) == "chat_messages_session_fkey"
 
 
-def test_a_session_with_messages_cannot_be_handed_to_another_user(
-    db: psycopg.Connection, user: UUID, session: UUID
+@pytest.mark.parametrize(
+    "change", ["user_id = (SELECT id FROM users WHERE username = 'bob')", "session_id = gen_random_uuid()"]
+)
+def test_a_session_keeps_its_id_and_its_user(
+    db: psycopg.Connection, user: UUID, session: UUID, change: str
 ) -> None:
-    add_messages(db, user, session)
-    mallory = new_user(db, "mallory")
-    with pytest.raises(errors.ForeignKeyViolation):
-        db.execute("UPDATE chat_sessions SET user_id = %s WHERE session_id = %s", [mallory, session])
+    new_user(db, "bob")
+    with pytest.raises(errors.CheckViolation, match="a session keeps its id and its user"):
+        db.execute(f"UPDATE chat_sessions SET {change} WHERE session_id = %s", [session])
 
 
 def test_a_message_id_is_taken_once(db: psycopg.Connection, user: UUID, session: UUID) -> None:

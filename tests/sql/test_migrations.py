@@ -62,6 +62,11 @@ def test_the_rest_is_applied_to_a_database_that_holds_data(
             "INSERT INTO chat_messages (session_id, user_id, content)"
             " SELECT session_id, user_id, 'hi' FROM chat_sessions, generate_series(1, 5) WHERE id % 2 = 0"
         )
+    if first == 4:
+        db.execute(
+            "INSERT INTO chat_messages (session_id, user_id, role, content, status)"
+            " SELECT session_id, user_id, 'assistant', '', 'streaming' FROM chat_sessions WHERE id % 2 = 0"
+        )
     tables = ["users", "chat_sessions", "chat_messages"][:first]
     before = [one(db, f"SELECT count(*) FROM {table}") for table in tables]
 
@@ -70,6 +75,15 @@ def test_the_rest_is_applied_to_a_database_that_holds_data(
     assert drifted(db) == []
     if first == 3:
         assert one(db, "SELECT sum(total_messages), count(last_message_at) FROM chat_sessions") == (30, 6)
+    if first == 4:
+        unfinished = "SELECT count(*) FROM chat_messages WHERE lease_until > now() AND status = 'streaming'"
+        assert one(db, unfinished) == (6,), "what was under way ends when nobody renews it"
+    if first >= 3:
+        unread = "SELECT sum(last_read_id), sum(chat_sessions_unread_messages(s)) FROM chat_sessions AS s"
+        read = (
+            "SELECT sum(newest) FROM (SELECT max(id) AS newest FROM chat_messages GROUP BY session_id) AS m"
+        )
+        assert one(db, unread) == (*one(db, read), 0), "what is older than marks counts as read"
 
 
 def test_a_second_migrator_is_refused_at_once_in_one_line(url: str) -> None:

@@ -46,7 +46,7 @@ def scan_of(db: psycopg.Connection, statement: str, *parameters: object) -> dict
     limit = explained[0]["Plan"]
     assert limit["Node Type"] == "Limit", limit
     (scan,) = limit["Plans"]
-    assert scan["Node Type"] == "Index Scan", limit
+    assert scan["Node Type"] in ("Index Scan", "Index Only Scan"), limit
     assert "Plans" not in scan, limit
     return scan
 
@@ -111,3 +111,21 @@ def test_the_row_permission_does_not_change_the_plan_of_a_history_page(full: psy
     )
     assert scan["Index Name"] == "chat_messages_history"
     assert scan.get("Rows Removed by Filter", 0) == 0
+
+
+def test_counting_unread_answers_is_one_range_of_the_index(full: psycopg.Connection) -> None:
+    (function,) = one(full, "SELECT prosrc FROM pg_proc WHERE proname = 'chat_sessions_unread_messages'")
+    inner = function[function.index("(SELECT FROM") + 1 : function.index(") AS unread")]
+    session, _ = busiest_session(full)
+    newest = one(full, "SELECT max(id) - 500 FROM chat_messages WHERE session_id = %s", session)
+    statement = inner.replace("session.session_id", "%s").replace("session.last_read_id", "%s")
+    scan = scan_of(full, statement, session, *newest)
+    assert scan["Index Name"] == "chat_messages_history"
+    assert "id" in scan["Index Cond"]
+
+
+def test_the_answers_of_a_user_that_are_under_way_are_one_small_index(full: psycopg.Connection) -> None:
+    _, user = busiest_session(full)
+    statement = "SELECT FROM chat_messages WHERE user_id = %s AND status = 'streaming' LIMIT 100"
+    scan = scan_of(full, statement, user)
+    assert scan["Index Name"] == "chat_messages_streaming"

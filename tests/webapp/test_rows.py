@@ -126,6 +126,7 @@ def message(**values: Any) -> ChatMessage:
         "status": "complete",
         "reply_to": None,
         "metadata": {},
+        "chosen_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
     }
     return ChatMessage.model_validate(given | values)
 
@@ -138,11 +139,6 @@ def message(**values: Any) -> ChatMessage:
         ({"status": "failed", "metadata": {"error": {"message": "It is away."}}}, "failed", "It is away."),
         ({"status": "failed", "metadata": {"error": "odd"}}, "failed", "The answer broke off."),
         ({"status": "failed"}, "failed", "The answer broke off."),
-        (
-            {"status": "streaming", "metadata": {"lease_until": "2020-01-01T00:00:00+00:00"}},
-            "failed",
-            "The answer broke off.",
-        ),
         ({"metadata": {"error": {"message": "of an earlier try"}}}, "complete", ""),
     ],
 )

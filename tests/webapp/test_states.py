@@ -31,6 +31,8 @@ def session(number: int, title: str = "a chat", messages: int = 0) -> ChatSessio
         created_at=NOON,
         updated_at=NOON + timedelta(minutes=number),
         last_message_at=None,
+        last_read_id=0,
+        unread_messages=0,
     )
 
 

@@ -192,7 +192,7 @@ class ChatHistory(rx.State):
                 self.error = explain(exc)
             await asyncio.sleep(2)
             return ChatHistory.load_session(session_id)
-        unfinished = [m for m in page.items[-1:] if m.status == "streaming" and not m.abandoned]
+        unfinished = [m for m in page.items[-1:] if m.status == "streaming"]
         return [
             ChatHistory.follow_messages(session_id),
             # Loaded in the middle of an answer: joined, it goes on word by word.

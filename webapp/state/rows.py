@@ -69,7 +69,6 @@ class MessageRow:
 
     @classmethod
     def of(cls, message: ChatMessage) -> MessageRow:
-        status = "failed" if message.abandoned else message.status
         error = message.metadata.get("error")
         problem = error.get("message") if isinstance(error, dict) else None
         return cls(
@@ -77,8 +76,8 @@ class MessageRow:
             role=message.role,
             content=message.content,
             timestamp=message.timestamp.isoformat(),
-            status=status,
-            problem=str(problem or "The answer broke off.") if status == "failed" else "",
+            status=message.status,
+            problem=str(problem or "The answer broke off.") if message.status == "failed" else "",
             reply_to=str(message.reply_to or ""),
             row_id=message.id,
         )

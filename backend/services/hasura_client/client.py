@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, ValidationError
-
 from backend.services.hasura_client import cursors, operations
-from backend.services.hasura_client.errors import Conflict, NotFound, PermissionDenied, UnexpectedAnswer
+from backend.services.hasura_client.answers import AssistantCalls
+from backend.services.hasura_client.errors import Conflict, NotFound, PermissionDenied
 from backend.services.hasura_client.live import LiveQueries
 from backend.services.hasura_client.models import (
     ChatMessage,
@@ -17,8 +16,8 @@ from backend.services.hasura_client.models import (
     MessagePage,
     SessionPage,
     SessionStatistics,
-    Status,
 )
+from backend.services.hasura_client.rows import first, only, read
 from backend.services.hasura_client.transport import Transport
 
 if TYPE_CHECKING:
@@ -26,10 +25,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
-Row = TypeVar("Row", bound=BaseModel)
 
-
-class HasuraClient:
+class HasuraClient(AssistantCalls):
     """The GraphQL API of chat-sessions for any number of users: each call carries its caller's token.
 
     Pooled, so a process needs one: ``async with HasuraClient(url) as client``, or `open` and `aclose`.
@@ -80,15 +77,11 @@ class HasuraClient:
         """
         session_id = session_id or uuid4()
         new = _given(session_id=str(session_id), title=title, category=category)
-        try:
-            data = await self._transport.execute(
-                token, operations.CREATE_SESSION, {"object": new}, idempotent=True
-            )
-        except Conflict:
-            # The table has a second unique key over session_id, and of two inserts at once one may meet that first.
-            data = {"insert_chat_sessions_one": None}
+        data = await self._transport.execute(
+            token, operations.CREATE_SESSION, {"object": new}, idempotent=True
+        )
         if (row := data["insert_chat_sessions_one"]) is not None:
-            return _read(ChatSession, row)
+            return read(ChatSession, row)
         where = {"session_id": {"_eq": str(session_id)}}
         rows = await self._list_sessions(token, where, limit=1)
         if not rows:
@@ -164,7 +157,7 @@ class HasuraClient:
         data = await self._transport.execute(
             token, operations.RECOUNT_SESSION, {"session_id": str(session_id)}, idempotent=True
         )
-        return _only(ChatSession, data["update_session_message_count"], "no such session")
+        return only(ChatSession, data["update_session_message_count"], "no such session")
 
     # Messages
 
@@ -199,7 +192,7 @@ class HasuraClient:
             token, operations.SESSION_STATISTICS, {"session_id": str(session_id)}, idempotent=True
         )
         asked, answered = data["user"]["aggregate"], data["assistant"]["aggregate"]
-        return _read(
+        return read(
             SessionStatistics,
             {
                 "user": asked["count"],
@@ -213,8 +206,7 @@ class HasuraClient:
         data = await self._transport.execute(
             token, operations.FIND_MESSAGE, {"message_id": str(message_id)}, idempotent=True
         )
-        rows = data["chat_messages"]
-        return _read(ChatMessage, rows[0]) if rows else None
+        return first(ChatMessage, data["chat_messages"])
 
     async def add_chat_message(
         self,
@@ -242,12 +234,12 @@ class HasuraClient:
         except NotFound:
             raise NotFound("no such session") from None
         if (row := data["insert_chat_messages_one"]) is not None:
-            return _read(ChatMessage, row)
+            return read(ChatMessage, row)
         data = await self._transport.execute(
             token, operations.FIND_MESSAGE, {"message_id": str(message_id)}, idempotent=True
         )
         for row in data["chat_messages"]:
-            stored = _read(ChatMessage, row)
+            stored = read(ChatMessage, row)
             if (stored.session_id, stored.role, stored.content) == (session_id, "user", content):
                 if not row["session"]["is_active"]:
                     raise NotFound("no such session")
@@ -262,53 +254,54 @@ class HasuraClient:
         )
         return int(data["delete_chat_messages"]["affected_rows"])
 
-    # The assistant's own, with a token of role `assistant`
+    # Answers: their versions, and how far they were read
 
-    async def add_assistant_message(
-        self,
-        token: str,
-        session_id: UUID,
-        *,
-        message_id: UUID,
-        reply_to: UUID,
-        metadata: dict[str, Any],
-    ) -> ChatMessage | None:
-        """An empty answer in status ``streaming``; None when the id is taken: somebody else is answering."""
-        new = {
-            "message_id": str(message_id),
+    async def get_current_answers(self, token: str, questions: list[UUID]) -> dict[UUID, ChatMessage]:
+        """The current answer of each question that has one, by the question's id."""
+        if not questions:
+            return {}
+        data = await self._transport.execute(
+            token,
+            operations.LIST_CURRENT_ANSWERS,
+            {"questions": [str(question) for question in questions]},
+            idempotent=True,
+        )
+        answers = [read(ChatMessage, row) for row in data["chat_messages"]]
+        return {answer.reply_to: answer for answer in answers if answer.reply_to is not None}
+
+    async def choose_version(self, token: str, message_id: UUID) -> ChatMessage:
+        """Makes one version of an answer the current one. Raises NotFound."""
+        data = await self._transport.execute(
+            token, operations.CHOOSE_VERSION, {"message_id": str(message_id)}, idempotent=True
+        )
+        return only(ChatMessage, data["choose_chat_message_version"], "no such answer")
+
+    async def count_streaming(self, token: str) -> int:
+        """How many answers of the user are being written, by whichever process."""
+        data = await self._transport.execute(token, operations.COUNT_STREAMING, idempotent=True)
+        return int(data["chat_messages_aggregate"]["aggregate"]["count"])
+
+    async def mark_read(self, token: str, session_id: UUID, device_id: UUID, message_row_id: int) -> None:
+        """Everything up to the row `message_row_id` was read on this device; a mark never goes back.
+
+        The database keeps it below the first answer that is still being written, so that its end is news.
+        """
+        mark = {
             "session_id": str(session_id),
-            "reply_to": str(reply_to),
-            "content": "",
-            "status": "streaming",
-            "metadata": metadata,
+            "device_id": str(device_id),
+            "last_read_id": message_row_id,
         }
         try:
-            data = await self._transport.execute(
-                token, operations.ADD_MESSAGE, {"object": new}, idempotent=True
+            await self._transport.execute(
+                token,
+                operations.MARK_READ,
+                {"object": mark, "last_read_id": message_row_id},
+                idempotent=True,
             )
         except PermissionDenied:
+            raise NotFound("no such session") from None  # it is deleted
+        except NotFound:
             raise NotFound("no such session") from None
-        row = data["insert_chat_messages_one"]
-        return None if row is None else _read(ChatMessage, row)
-
-    async def update_assistant_message(
-        self,
-        token: str,
-        message_id: UUID,
-        *,
-        content: str,
-        status: Status,
-        metadata: dict[str, Any],
-        if_metadata: dict[str, Any],
-    ) -> ChatMessage | None:
-        """The answer as changed; None when it is gone, or its metadata does not contain `if_metadata`."""
-        where = {"message_id": {"_eq": str(message_id)}, "metadata": {"_contains": if_metadata}}
-        changes = {"content": content, "status": status, "metadata": metadata}
-        data = await self._transport.execute(
-            token, operations.UPDATE_MESSAGE, {"where": where, "set": changes}, idempotent=True
-        )
-        rows = data["update_chat_messages"]["returning"]
-        return _read(ChatMessage, rows[0]) if rows else None
 
     # Live queries. End them with aclose() (contextlib.aclosing) or by cancelling the task that reads them.
 
@@ -318,7 +311,7 @@ class HasuraClient:
         """The active sessions, latest activity first: now and after every change."""
         async with aclosing(self._live.watch(token, operations.WATCH_SESSIONS, {"limit": limit})) as states:
             async for data in states:
-                yield [_read(ChatSession, row) for row in data["chat_sessions"]]
+                yield [read(ChatSession, row) for row in data["chat_sessions"]]
 
     async def watch_messages(
         self, token: str, session_id: UUID, *, limit: int = 100
@@ -327,13 +320,13 @@ class HasuraClient:
         variables = {"session_id": str(session_id), "limit": limit}
         async with aclosing(self._live.watch(token, operations.WATCH_MESSAGES, variables)) as states:
             async for data in states:
-                yield [_read(ChatMessage, row) for row in reversed(data["chat_messages"])]
+                yield [read(ChatMessage, row) for row in reversed(data["chat_messages"])]
 
     async def _list_sessions(self, token: str, where: dict[str, Any], *, limit: int) -> list[ChatSession]:
         data = await self._transport.execute(
             token, operations.LIST_SESSIONS, {"where": where, "limit": limit}, idempotent=True
         )
-        return [_read(ChatSession, row) for row in data["chat_sessions"]]
+        return [read(ChatSession, row) for row in data["chat_sessions"]]
 
     async def _list_messages(
         self, token: str, session_id: UUID, where: dict[str, Any], *, limit: int
@@ -346,7 +339,7 @@ class HasuraClient:
         )
         if not data["chat_sessions"]:
             raise NotFound("no such session")
-        return [_read(ChatMessage, row) for row in data["chat_messages"]]
+        return [read(ChatMessage, row) for row in data["chat_messages"]]
 
     async def _update_session(
         self, token: str, where: dict[str, Any], changes: dict[str, Any], *, idempotent: bool
@@ -354,7 +347,7 @@ class HasuraClient:
         data = await self._transport.execute(
             token, operations.UPDATE_SESSION, {"where": where, "set": changes}, idempotent=idempotent
         )
-        return _only(ChatSession, data["update_chat_sessions"]["returning"], "no such session")
+        return only(ChatSession, data["update_chat_sessions"]["returning"], "no such session")
 
 
 def _older(session_id: UUID, before: int | None) -> dict[str, Any]:
@@ -364,16 +357,3 @@ def _older(session_id: UUID, before: int | None) -> dict[str, Any]:
 
 def _given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _read(model: type[Row], row: dict[str, Any]) -> Row:
-    try:
-        return model.model_validate(row)
-    except ValidationError as exc:
-        raise UnexpectedAnswer(f"GraphQL answered with something that is no {model.__name__}") from exc
-
-
-def _only(model: type[Row], rows: list[dict[str, Any]], otherwise: str) -> Row:
-    if not rows:
-        raise NotFound(otherwise)
-    return _read(model, rows[0])

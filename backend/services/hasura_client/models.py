@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -27,6 +27,10 @@ class ChatSession(BaseModel):
     created_at: datetime
     updated_at: datetime
     last_message_at: datetime | None
+    #: The row `id` of the newest message that was read, on any device; 0 before the first.
+    last_read_id: int
+    #: Ended answers after that, at most 100.
+    unread_messages: int
 
 
 class ChatMessage(BaseModel):
@@ -44,16 +48,8 @@ class ChatMessage(BaseModel):
     status: Status
     reply_to: UUID | None
     metadata: dict[str, Any]
-
-    @property
-    def abandoned(self) -> bool:
-        """Still ``streaming``, but its writer no longer renews the lease: it died, and a retry may go on."""
-        if self.status != "streaming":
-            return False
-        try:
-            return datetime.fromisoformat(self.metadata["lease_until"]) < datetime.now(UTC)
-        except (KeyError, TypeError, ValueError):
-            return False  # somebody else's way of writing: only its writer knows
+    #: Of the answers to one question, its versions, the one with the latest is the current one.
+    chosen_at: datetime
 
 
 class SessionPage(BaseModel):

@@ -23,12 +23,13 @@ class Operation(GraphQLRequest):
 _SESSION = """
 fragment Session on chat_sessions {
   id session_id user_id title category total_messages is_active created_at updated_at last_message_at
+  last_read_id unread_messages
 }
 """
 
 _MESSAGE = """
 fragment Message on chat_messages {
-  id message_id session_id user_id role content timestamp status reply_to metadata
+  id message_id session_id user_id role content timestamp status reply_to metadata chosen_at
 }
 """
 
@@ -121,11 +122,66 @@ ADD_MESSAGE = Operation(
 
 UPDATE_MESSAGE = Operation(
     """
-    mutation UpdateMessage($where: chat_messages_bool_exp!, $set: chat_messages_set_input!) {
-      update_chat_messages(where: $where, _set: $set) { returning { ...Message } }
+    mutation UpdateMessage(
+      $where: chat_messages_bool_exp!, $set: chat_messages_set_input!, $append: chat_messages_append_input
+    ) {
+      update_chat_messages(where: $where, _set: $set, _append: $append) { returning { ...Message } }
     }
     """
     + _MESSAGE
+)
+
+LIST_CURRENT_ANSWERS = Operation(
+    """
+    query ListCurrentAnswers($questions: [uuid!]!) {
+      chat_messages(
+        where: { reply_to: { _in: $questions }, role: { _eq: "assistant" } }
+        distinct_on: [reply_to]
+        order_by: [{ reply_to: asc }, { chosen_at: desc }, { id: desc }]
+      ) { ...Message }
+    }
+    """
+    + _MESSAGE
+)
+
+CHOOSE_VERSION = Operation(
+    """
+    mutation ChooseVersion($message_id: uuid!) {
+      choose_chat_message_version(args: { target_message_id: $message_id }) { ...Message }
+    }
+    """
+    + _MESSAGE
+)
+
+COUNT_STREAMING = Operation(
+    """
+    query CountStreaming {
+      chat_messages_aggregate(where: { status: { _eq: "streaming" } }) { aggregate { count } }
+    }
+    """
+)
+
+RENEW_ANSWER = Operation(
+    """
+    mutation RenewAnswer($where: chat_messages_bool_exp!, $set: chat_messages_set_input!) {
+      update_chat_messages(where: $where, _set: $set) { affected_rows }
+    }
+    """
+)
+
+MARK_READ = Operation(
+    """
+    mutation MarkRead($object: chat_read_marks_insert_input!, $last_read_id: bigint!) {
+      insert_chat_read_marks_one(
+        object: $object
+        on_conflict: {
+          constraint: chat_read_marks_pkey
+          update_columns: [last_read_id]
+          where: { last_read_id: { _lt: $last_read_id } }
+        }
+      ) { last_read_id }
+    }
+    """
 )
 
 CLEAR_MESSAGES = Operation(

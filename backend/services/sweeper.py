@@ -1,0 +1,80 @@
+"""Ends the answers whose writers have died: every backend process looks for leases that have run out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import psycopg
+import psycopg_pool
+import structlog
+
+from backend.services.assistant_errors import Interrupted, saved
+from backend.services.hasura_client import HasuraError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from psycopg_pool import AsyncConnectionPool
+
+    from backend.services.hasura_client import HasuraClient
+    from backend.services.tokens import Tokens
+
+#: Between two looks, in seconds.
+EVERY = 3.0
+#: After an outage living writers get a lease's length to renew theirs, before anybody calls them dead.
+AFTER_OUTAGE = 10.0
+#: Answers that are ended in one go.
+AT_ONCE = 100
+
+# Ids only: what is in an answer is GraphQL's to read and to write. The lease is on the database's clock.
+_ABANDONED = """
+SELECT message_id, user_id, lease_until FROM chat_messages
+ WHERE status = 'streaming' AND role = 'assistant' AND lease_until < clock_timestamp() LIMIT %s
+"""
+
+log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Runs as a task from `start` to `aclose`. Several processes may sweep: each write is fenced by the lease seen."""
+
+    def __init__(self, pool: AsyncConnectionPool, client: HasuraClient, tokens: Tokens) -> None:
+        self._pool = pool
+        self._client = client
+        self._tokens = tokens
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="sweeper")
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def sweep(self) -> int:
+        """How many answers it has ended. Raises psycopg's errors and HasuraError."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(_ABANDONED, [AT_ONCE])
+            abandoned = await cursor.fetchall()
+        return sum([await self._end(*row) for row in abandoned])
+
+    async def _run(self) -> None:
+        while True:
+            pause = EVERY
+            try:
+                await self.sweep()
+            except (psycopg.Error, psycopg_pool.PoolTimeout, HasuraError) as exc:
+                log.warning("sweep_failed", cause=type(exc).__name__)
+                pause = AFTER_OUTAGE
+            await asyncio.sleep(pause)
+
+    async def _end(self, message_id: UUID, user_id: UUID, lease_until: datetime) -> bool:
+        ended = await self._client.fail_abandoned_answer(
+            self._tokens.assistant(user_id), message_id, lease_until=lease_until, error=saved(Interrupted())
+        )
+        if ended is not None:
+            log.warning("answer_abandoned", message_id=str(message_id))
+        return ended is not None
