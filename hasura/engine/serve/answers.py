@@ -10,16 +10,26 @@ from starlette.responses import Response
 from hasura.engine.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
+    from starlette.types import Send
+
     from hasura.engine.errors import EngineError
 
 #: Seconds after which a client may ask again when PostgreSQL is away.
 RETRY_AFTER = "1"
+_MEDIA_TYPE = "application/json; charset=utf-8"
 
 
 def json_answer(content: bytes | Any, status: int = 200) -> Response:
     """JSON text as it is, anything else as its JSON."""
     text = content if isinstance(content, bytes) else orjson.dumps(content)
-    return Response(text, status, media_type="application/json; charset=utf-8")
+    return Response(text, status, media_type=_MEDIA_TYPE)
+
+
+async def send_json(send: Send, text: bytes) -> None:
+    """Answers JSON text, status 200, over ASGI."""
+    headers = [(b"content-type", _MEDIA_TYPE.encode()), (b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
 
 
 def graphql_errors(error: EngineError) -> bytes:

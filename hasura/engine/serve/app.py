@@ -32,11 +32,12 @@ def create_app(settings: Settings) -> Starlette:
         async with engine.running():
             yield
 
+    graphql = http.GraphQL(engine, always_200=True)
     app = Starlette(
         routes=[
-            Route("/v1/graphql", http.graphql, methods=["POST"]),
+            Route("/v1/graphql", graphql, methods=["POST"]),
             WebSocketRoute("/v1/graphql", ws.graphql_socket),
-            Route("/v1alpha1/graphql", http.graphql_v1alpha1, methods=["POST"]),
+            Route("/v1alpha1/graphql", http.GraphQL(engine, always_200=False), methods=["POST"]),
             WebSocketRoute("/v1alpha1/graphql", ws.graphql_socket),
             Route("/v1/metadata", metadata_api.metadata, methods=["POST"]),
             Route("/v1/query", query_api.query_v1, methods=["POST"]),
@@ -48,7 +49,11 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", service.healthz),
             Route("/hasura/healthz", service.healthz),
         ],
-        middleware=[Middleware(RequestId), *engine.cors.middleware()],
+        middleware=[
+            Middleware(RequestId),
+            Middleware(http.ExceptForBrowsers, path="/v1/graphql", endpoint=graphql),
+            *engine.cors.middleware(),
+        ],
         exception_handlers={404: service.nothing_here, 405: service.nothing_here, 500: service.broken},
         lifespan=lifespan,
     )

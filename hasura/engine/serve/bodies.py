@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from starlette.requests import ClientDisconnect
 
 from hasura.engine.errors import EngineError, InvalidJSON, NotSupported
 from hasura.engine.metadata_ops.arguments import expect, field
 from hasura.engine.pipeline import GraphQLRequest
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.types import Receive
 
 #: Bytes. Far above any honest GraphQL request, far below what one client may make a process hold.
 LARGEST_BODY = 16 * 1024 * 1024
@@ -26,21 +27,27 @@ class BodyTooLarge(EngineError):
     status = 413
 
 
-async def read_json(request: Request, largest: int = LARGEST_BODY) -> Any:
-    """The body of a request, which may have so many bytes.
+async def read_json(receive: Receive, largest: int = LARGEST_BODY) -> Any:
+    """The body of a request, as ASGI hands it out; it may have so many bytes.
 
     :raises BodyTooLarge: without reading the rest.
     :raises InvalidJSON: no JSON, or no UTF-8.
+    :raises ClientDisconnect: the client went away meanwhile.
     """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) > largest:
             raise BodyTooLarge(f"the body is larger than {largest} bytes")
-    return parse_json(bytes(body))
+    return parse_json(body)
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes | bytearray) -> Any:
     """:raises InvalidJSON: it is none."""
     try:
         return orjson.loads(text)

@@ -38,9 +38,9 @@ async def explain(request: Request) -> Response:
     """``{"query": a GraphQL request, "user"?: session variables}``; without a user the admin is meant."""
     engine: Engine = request.app.state.engine
     try:
-        if engine.authenticator.authenticate(header_map(request.headers)).session.role != ADMIN:
+        if engine.authenticator.authenticate(header_map(request.scope["headers"])).session.role != ADMIN:
             raise AccessDenied("restricted access : admin only")
-        given = Arguments(await read_json(request), "$", "GQLExplain")
+        given = Arguments(await read_json(request.receive), "$", "GQLExplain")
         asked = graphql_request(given.value("query"), "$.query")
         session = _session(given.object("user", needed=False))
         operation = select_operation(asked)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from starlette.datastructures import Headers
+    from collections.abc import Sequence
 
 
-def header_map(headers: Headers) -> dict[str, str]:
-    """Lower-case names, the first of each; values as UTF-8, which clients send though HTTP promises less."""
-    found: dict[str, str] = {}
-    for name, value in headers.raw:
-        found.setdefault(name.decode("latin-1").lower(), value.decode("utf-8", "replace"))
-    return found
+def header_map(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """ASGI's headers, which have lower-case names: the first of each; values as UTF-8, which clients send though
+    HTTP promises less."""
+    return {name.decode("latin-1"): value.decode("utf-8", "replace") for name, value in reversed(headers)}

@@ -1,21 +1,26 @@
-"""GraphQL over HTTP: one request, or a list of them."""
+"""GraphQL over HTTP: one request, or a list of them.
+
+This is the path of nearly every request, so it is an ASGI application of its own: no router, no objects for request
+and response around it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
+from starlette.requests import ClientDisconnect
+
 from hasura.engine import pipeline
 from hasura.engine.errors import BadRequest, EngineError, UnexpectedPayload
 from hasura.engine.session import ADMIN
 
-from .answers import graphql_errors, graphql_refusal, json_answer
+from .answers import graphql_errors, graphql_refusal, send_json
 from .bodies import LARGEST_BODY, LARGEST_USERS_BODY, graphql_request, read_json
 from .headers import header_map
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from hasura.engine.pipeline import GraphQLRequest
     from hasura.engine.session import Session
@@ -26,33 +31,56 @@ if TYPE_CHECKING:
 LARGEST_BATCH = 1000
 
 
-async def graphql(request: Request) -> Response:
-    """``POST /v1/graphql``: refusals are 200s with ``errors``."""
-    return await _graphql(request, always_200=True)
+class GraphQL:
+    """``POST /v1/graphql``, where refusals are 200s with ``errors``, and ``POST /v1alpha1/graphql``, where they have
+    their own status."""
 
+    def __init__(self, engine: Engine, *, always_200: bool) -> None:
+        self._engine = engine
+        self._always_200 = always_200
 
-async def graphql_v1alpha1(request: Request) -> Response:
-    """``POST /v1alpha1/graphql``: the same, with the refusal's own status."""
-    return await _graphql(request, always_200=False)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            text = await self._answer(scope, receive)
+        except EngineError as error:
+            await graphql_refusal(error, always_200=self._always_200)(scope, receive, send)
+        except ClientDisconnect:
+            return
+        else:
+            await send_json(send, text)
 
-
-async def _graphql(request: Request, *, always_200: bool) -> Response:
-    engine: Engine = request.app.state.engine
-    try:
-        session = engine.authenticator.authenticate(header_map(request.headers)).session
-        body = await read_json(request, LARGEST_BODY if session.role == ADMIN else LARGEST_USERS_BODY)
-        address = request.client.host if request.client else ""
+    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
+        engine = self._engine
+        session = engine.authenticator.authenticate(header_map(scope["headers"])).session
+        body = await read_json(receive, LARGEST_BODY if session.role == ADMIN else LARGEST_USERS_BODY)
+        address = scope["client"][0] if scope.get("client") else ""
         if not isinstance(body, list):
-            return json_answer(await _answer(engine, session, graphql_request(body), address))
+            return await _answer(engine, session, graphql_request(body), address)
         if engine.api_limits is not None:
             engine.api_limits.check_batch(session, len(body))
         if len(body) > LARGEST_BATCH:
             raise BadRequest(f"a batch takes at most {LARGEST_BATCH} requests")
         batch = [graphql_request(item, f"$[{position}]") for position, item in enumerate(body)]
         answers = [await _answer_or_errors(engine, session, each, address) for each in batch]
-        return json_answer(b"[" + b",".join(answers) + b"]")
-    except EngineError as error:
-        return graphql_refusal(error, always_200=always_200)
+        return b"[" + b",".join(answers) + b"]"
+
+
+class ExceptForBrowsers:
+    """ASGI middleware: a POST to ``path`` that names no origin goes to ``endpoint`` at once, past browsers' rules."""
+
+    def __init__(self, app: ASGIApp, path: str, endpoint: ASGIApp) -> None:
+        self._app = app
+        self._path = path
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        direct = (
+            scope["type"] == "http"
+            and scope["path"] == self._path
+            and scope["method"] == "POST"
+            and all(name != b"origin" for name, _ in scope["headers"])
+        )
+        await (self._endpoint if direct else self._app)(scope, receive, send)
 
 
 async def _answer_or_errors(engine: Engine, session: Session, request: GraphQLRequest, address: str) -> bytes:

@@ -44,8 +44,8 @@ async def metadata(request: Request) -> Response:
     """One command, or several in bulk."""
     engine: Engine = request.app.state.engine
     try:
-        session = engine.authenticator.authenticate(header_map(request.headers)).session
-        body = await read_json(request)
+        session = engine.authenticator.authenticate(header_map(request.scope["headers"])).session
+        body = await read_json(request.receive)
         async with running(engine, session) as run:
             run.check_admin()
             answer = await run_metadata(run, body)

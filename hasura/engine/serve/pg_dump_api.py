@@ -62,9 +62,9 @@ async def pg_dump(request: Request) -> Response:
     """``{"opts": […], "clean_output"?, "source"?}`` into SQL text."""
     engine: Engine = request.app.state.engine
     try:
-        if engine.authenticator.authenticate(header_map(request.headers)).session.role != ADMIN:
+        if engine.authenticator.authenticate(header_map(request.scope["headers"])).session.role != ADMIN:
             raise AccessDenied("restricted access : admin only")
-        given = Arguments(await read_json(request), "$", "PGDumpReqBody")
+        given = Arguments(await read_json(request.receive), "$", "PGDumpReqBody")
         if given.source != DEFAULT_SOURCE:
             raise NotFound(f'source not found: "{given.source}"', "$.source")
         options = _options(given)

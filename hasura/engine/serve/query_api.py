@@ -52,8 +52,8 @@ async def query_v2(request: Request) -> Response:
 async def _answer(request: Request, command: Command) -> Response:
     engine: Engine = request.app.state.engine
     try:
-        session = engine.authenticator.authenticate(header_map(request.headers)).session
-        body = await read_json(request)
+        session = engine.authenticator.authenticate(header_map(request.scope["headers"])).session
+        body = await read_json(request.receive)
         async with running(engine, session) as run:
             answer = await command(run, body)
         return json_answer(answer)

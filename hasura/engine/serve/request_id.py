@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADER = "x-request-id"
+HEADER = b"x-request-id"
 #: Characters of a client's id that are kept.
 LONGEST = 128
 
@@ -29,7 +28,8 @@ class RequestId:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        request_id = Headers(scope=scope).get(HEADER, "")[:LONGEST] or str(uuid4())
+        given = next((value for name, value in scope["headers"] if name == HEADER), b"")[:LONGEST]
+        request_id = given or str(uuid4()).encode()
         started = time.perf_counter()
         status = 0
 
@@ -37,16 +37,17 @@ class RequestId:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
+                message["headers"] = [*message.get("headers", ()), (HEADER, request_id)]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, send_with_id)
-            finally:
-                log.info(
-                    scope["type"],
-                    path=scope["path"],
-                    status=status or None,
-                    seconds=round(time.perf_counter() - started, 6),
-                )
+        # Not undone: the server runs each request in a task, which is a context, of its own.
+        structlog.contextvars.bind_contextvars(request_id=request_id.decode("latin-1"))
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            log.info(
+                scope["type"],
+                path=scope["path"],
+                status=status or None,
+                seconds=round(time.perf_counter() - started, 6),
+            )

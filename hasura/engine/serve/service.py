@@ -47,7 +47,7 @@ async def config(request: Request) -> Response:
     """``GET /v1alpha1/config``: what a console needs to know; for admins."""
     engine: Engine = request.app.state.engine
     try:
-        if engine.authenticator.authenticate(header_map(request.headers)).session.role != "admin":
+        if engine.authenticator.authenticate(header_map(request.scope["headers"])).session.role != "admin":
             raise AccessDenied("You have to be an admin to access this endpoint")
     except EngineError as error:
         return api_refusal(error)

@@ -239,7 +239,7 @@ class _LiveSink:
 async def graphql_socket(socket: WebSocket) -> None:
     """The WebSocket side of /v1/graphql: the handshake."""
     engine: Engine = socket.app.state.engine
-    headers = header_map(socket.headers)
+    headers = header_map(socket.scope["headers"])
     if not engine.cors.admits(headers.get("origin")):
         await socket.send_denial_response(engine.cors.refusal())
         return
