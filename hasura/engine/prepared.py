@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 
 from cachetools import LRUCache
 
-from hasura.engine.document.parse import check_document
 from hasura.engine.document.selection import select_fields
 from hasura.engine.document.variables import declarations, given_values, shape
 from hasura.engine.execute.shared_read import SharedRead
@@ -75,7 +74,7 @@ class RoleSchema:
 
     def values(self, operation: Operation, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The operation's variables with defaults. Raises ``ValidationFailed``."""
-        return given_values(self._declarations(operation), variables)
+        return given_values(self._declarations(operation), operation.variables_used, variables)
 
     def prepare(self, operation: Operation, values: Mapping[str, Any]) -> Prepared:
         """The statements of a query or mutation. Raises ``ValidationFailed``, ``ParseFailed``, ``BadRequest``."""
@@ -114,7 +113,7 @@ class RoleSchema:
     def _declarations(self, operation: Operation) -> dict[str, Declared]:
         found = self._declared.get(operation)
         if found is None:
-            check_document(self.schema, operation)
+            _ = operation.variables_used  # what makes no sense by itself is refused first, as in Hasura
             found = self._declared[operation] = declarations(self.schema, operation)
         return found
 

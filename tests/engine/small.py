@@ -150,6 +150,6 @@ def plan(query: str, variables: Mapping[str, Any] | None = None, as_role: str = 
     schema = build_schema(SOURCE, as_role)
     operation = select_operation(GraphQLRequest(query))
     declared = declarations(schema, operation)
-    values = given_values(declared, variables or {})
+    values = given_values(declared, operation.variables_used, variables or {})
     selections = select_fields(schema, operation, declared, values)
     return plan_operation(Reader(SOURCE, as_role), operation.kind, selections)

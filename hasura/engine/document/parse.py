@@ -14,27 +14,16 @@ from graphql import (
     GraphQLError,
     OperationDefinitionNode,
     parse,
-    validate,
-)
-from graphql.validation import (
-    ASTValidationRule,
-    KnownDirectivesRule,
-    KnownFragmentNamesRule,
-    NoFragmentCyclesRule,
-    NoUndefinedVariablesRule,
-    UniqueDirectivesPerLocationRule,
-    UniqueFragmentNamesRule,
-    UniqueOperationNamesRule,
-    UniqueVariableNamesRule,
 )
 
 from hasura.engine.document.extent import Extent, extent
+from hasura.engine.document.spread import variables_used
 from hasura.engine.errors import ValidationFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from graphql import DocumentNode, GraphQLSchema
+    from graphql import DocumentNode
 
 #: Bound the work that one request text can cause before any of it is looked at.
 MAX_TOKENS = 20_000
@@ -45,20 +34,6 @@ LONGEST_KEPT = 20_000
 _KEPT_TEXT = 1_000_000
 
 OperationKind = Literal["query", "mutation", "subscription"]
-
-# The rules that look at a document as a whole. Fields, arguments and values are checked where they are typed
-# (selection, values), because Hasura words and places those errors in its own way. Whether fields can be merged is
-# seen there too: graphql-core's rule for it takes quadratic time.
-_RULES: list[type[ASTValidationRule]] = [
-    UniqueOperationNamesRule,
-    UniqueFragmentNamesRule,
-    UniqueVariableNamesRule,
-    KnownFragmentNamesRule,
-    NoFragmentCyclesRule,
-    NoUndefinedVariablesRule,
-    KnownDirectivesRule,
-    UniqueDirectivesPerLocationRule,
-]
 
 
 @dataclass(frozen=True)
@@ -89,6 +64,12 @@ class Operation:
     def extent(self) -> Extent:
         """How much it asks for. Raises ``RecursionError``."""
         return extent(self.node, self.fragments)
+
+    @cached_property
+    def variables_used(self) -> tuple[str, ...]:
+        """The variables that it names. Raises ``ParseFailed``, ``ValidationFailed``: its fragments make no sense."""
+        with bounded_depth():
+            return variables_used(self.node, self.document)
 
     @property
     def kind(self) -> OperationKind:
@@ -152,10 +133,3 @@ def select_operation(request: GraphQLRequest) -> Operation:
         with _operations_lock:
             _operations[request.query, request.operation_name] = found
     return found
-
-
-def check_document(schema: GraphQLSchema, operation: Operation) -> None:
-    """Refuses what no schema gives sense to: fragment cycles, unknown variables and directives."""
-    found = validate(schema, operation.document, _RULES, max_errors=1)
-    if found:
-        raise ValidationFailed(found[0].message)

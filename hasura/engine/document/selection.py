@@ -6,14 +6,19 @@ or unions, so a fragment either applies to a type or selects nothing there.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
     FieldNode,
     FragmentSpreadNode,
+    GraphQLBoolean,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLString,
+    InlineFragmentNode,
+    SelectionNode,
     Undefined,
     get_named_type,
     is_leaf_type,
@@ -26,7 +31,7 @@ from hasura.engine.errors import ValidationFailed
 from hasura.engine.role_schema.meaning import INTROSPECTABLE, KEY, MAY_BE_TEXT, Meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from graphql import (
         DirectiveNode,
@@ -44,6 +49,14 @@ if TYPE_CHECKING:
 INTROSPECTION = frozenset({"__schema", "__type"})
 #: Fragments multiply what they select; no answer needs more fields than this.
 MAX_FIELDS = 2_500
+#: those that a request may use somewhere
+DIRECTIVES = frozenset({"include", "skip", "cached"})
+_PLACES: dict[type[SelectionNode], str] = {
+    FieldNode: "a field",
+    FragmentSpreadNode: "a fragment spread",
+    InlineFragmentNode: "an inline fragment",
+}
+_CONDITION = GraphQLNonNull(GraphQLBoolean)
 
 
 @dataclass(frozen=True)
@@ -83,17 +96,17 @@ class _Walk:
         merged: dict[str, list[FieldNode]] = {}
         spread: set[str] = set()
         for nodes in sets:
-            for node in self.fields(type_, nodes, spread):
+            for node in self.fields(type_, nodes, spread, path):
                 alias = node.alias.value if node.alias else node.name.value
                 merged.setdefault(alias, []).append(node)
         return tuple(self.field(type_, alias, nodes, path) for alias, nodes in merged.items())
 
     def fields(
-        self, type_: GraphQLObjectType, selection_set: SelectionSetNode, spread: set[str]
+        self, type_: GraphQLObjectType, selection_set: SelectionSetNode, spread: set[str], path: str
     ) -> Iterator[FieldNode]:
         """The fields of a set; each fragment counts once, and is then in ``spread``."""
         for node in selection_set.selections:
-            if not self.included(node.directives or ()):
+            if node.directives and not self.included(type(node), node.directives, path):
                 continue
             if isinstance(node, FieldNode):
                 yield node
@@ -101,22 +114,24 @@ class _Walk:
                 fragment = self.operation.fragments[node.name.value]
                 if fragment.type_condition.name.value == type_.name and node.name.value not in spread:
                     spread.add(node.name.value)
-                    yield from self.fields(type_, fragment.selection_set, spread)
+                    yield from self.fields(type_, fragment.selection_set, spread, path)
             else:
                 condition = getattr(node, "type_condition", None)
                 if condition is None or condition.name.value == type_.name:
-                    yield from self.fields(type_, node.selection_set, spread)  # type: ignore[attr-defined]
+                    yield from self.fields(type_, node.selection_set, spread, path)  # type: ignore[attr-defined]
 
-    def included(self, directives: tuple[DirectiveNode, ...] | list[DirectiveNode]) -> bool:
+    def included(self, kind: type[SelectionNode], directives: Sequence[DirectiveNode], path: str) -> bool:
+        place = f"{path}.selectionSet"
+        _check_directives(directives, ("include", "skip"), _PLACES[kind], place)
         for directive in directives:
-            definition = self.schema.get_directive(directive.name.value)
-            if definition is None or definition.name not in {"include", "skip"}:
-                continue
+            name = directive.name.value
             given = {argument.name.value: raw_value(argument.value) for argument in directive.arguments or ()}
+            for other in given.keys() - {"if"}:
+                raise ValidationFailed(f"'{name}' has no argument named '{other}'", f"{place}.{name}")
             if "if" not in given:
-                raise ValidationFailed("missing required field 'if'", f"$.{directive.name.value}")
-            value = self.coercion.argument(definition.args["if"].type, given["if"], "$.directives.if")
-            if not isinstance(value, Scalar) or value.value is not (definition.name == "include"):
+                raise ValidationFailed("missing required field 'if'", f"{place}.{name}.args")
+            value = self.coercion.argument(_CONDITION, given["if"], f"{place}.{name}.args.if")
+            if not isinstance(value, Scalar) or value.value is not (name == "include"):
                 return False
         return True
 
@@ -188,6 +203,20 @@ class _Walk:
         return values
 
 
+def _check_directives(
+    given: Sequence[DirectiveNode], allowed: tuple[str, ...], place: str, path: str
+) -> None:
+    names = [directive.name.value for directive in given]
+    for name in names:
+        if name not in DIRECTIVES:
+            raise ValidationFailed(f"directive '{name}' is not defined in the schema", path)
+        if name not in allowed:
+            raise ValidationFailed(f"directive '{name}' is not allowed on {place}", path)
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+    if twice:
+        raise ValidationFailed(f"the following directives are used more than once: {twice}", path)
+
+
 def _check_mergeable(alias: str, first: FieldNode, other: FieldNode, path: str) -> None:
     """One key of the answer cannot hold two things (GraphQL specification, section 5.3.2)."""
     if first.name.value != other.name.value:
@@ -229,5 +258,7 @@ def select_fields(
             operation.kind
         ]
         raise ValidationFailed(f"no {plural} exist")
+    allowed = ("cached",) if operation.kind == "query" else ()
+    _check_directives(operation.node.directives or (), allowed, f"a {operation.kind}", "$")
     walk = _Walk(schema, operation, Coercion(schema, declared, variables))
     return walk.selections(root, [operation.node.selection_set], "$")

@@ -16,10 +16,10 @@ from graphql import (
 )
 
 from hasura.engine.document.values import raw_value
-from hasura.engine.errors import ValidationFailed
+from hasura.engine.errors import ParseFailed, ValidationFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Collection, Hashable, Mapping
 
     from graphql import GraphQLInputType, GraphQLSchema
 
@@ -36,9 +36,16 @@ class Declared:
 
 
 def declarations(schema: GraphQLSchema, operation: Operation) -> dict[str, Declared]:
-    """What ``operation`` declares. Raises ``ValidationFailed`` for a type that the schema lacks."""
-    found = {}
+    """What ``operation`` declares.
+
+    Raises:
+        ParseFailed: a variable is declared twice.
+        ValidationFailed: it has a type that the schema lacks.
+    """
+    found: dict[str, Declared] = {}
     for definition in operation.node.variable_definitions or ():
+        if definition.variable.name.value in found:
+            raise ParseFailed(f'multiple definitions for variable "{definition.variable.name.value}"')
         type_ = type_from_ast(schema, cast("Any", definition.type))
         if type_ is None or not is_input_type(type_):
             raise ValidationFailed(f"no such type exists in the schema: '{_bare(definition.type)}'")
@@ -55,16 +62,16 @@ def _bare(node: Any) -> str:
     return str(node.name.value)
 
 
-def given_values(declared: Mapping[str, Declared], variables: Mapping[str, Any]) -> dict[str, Any]:
+def given_values(
+    declared: Mapping[str, Declared], used: Collection[str], variables: Mapping[str, Any]
+) -> dict[str, Any]:
     """The values to use: given ones, else defaults, else null, as Hasura has it: a condition whose variable was
     forgotten is refused, where GraphQL's own rule (the condition is not there) would match every row.
 
     Raises:
-        ValidationFailed: a value that nobody declared, or none for a variable that needs one.
+        ValidationFailed: no value for a variable that needs one, one for a variable that is not used, or a variable
+            that is used and not declared. One that is declared and not used is no mistake.
     """
-    unexpected = [name for name in variables if name not in declared]
-    if unexpected:
-        raise ValidationFailed(f"unexpected variables in variableValues: {', '.join(unexpected)}")
     values = {}
     for name, variable in declared.items():
         if name in variables:
@@ -72,11 +79,17 @@ def given_values(declared: Mapping[str, Declared], variables: Mapping[str, Any])
         elif variable.has_default:
             values[name] = variable.default
         elif isinstance(variable.type, GraphQLNonNull):
-            raise ValidationFailed(f"expecting a value for non-nullable variable: '{name}'")
+            raise ValidationFailed(f'expecting a value for non-nullable variable: "{name}"')
         else:
             values[name] = None
         if values[name] is None and isinstance(variable.type, GraphQLNonNull):
             raise ValidationFailed(f'null value found for non-nullable type: "{variable.type}"')
+    for name in used:
+        if name not in declared:
+            raise ValidationFailed(f'unbound variable "{name}"')
+    unexpected = [name for name in variables if name not in used]
+    if unexpected:
+        raise ValidationFailed(f"unexpected variables in variableValues: {', '.join(unexpected)}")
     return values
 
 
