@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -34,7 +35,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 async def test_a_lone_request_goes_at_once_and_alone(chat: Chat, statements: list[str]) -> None:
     await chat.ask(user(chat.ada), MINE, n=5)
     (statement,) = [s for s in statements if "chat_messages" in s]
-    assert "unnest" not in statement
+    assert "_subs" not in statement
 
 
 async def test_many_at_once_take_a_few_statements_and_everybody_gets_own_rows(
@@ -79,6 +80,41 @@ async def test_a_caller_that_gives_up_leaves_the_others_alone(chat: Chat) -> Non
     assert all(isinstance(result, asyncio.CancelledError) for result in found[::3])
     assert all(len(result["chat_messages"]) == 2 for result in found[1::3])
     assert len((await chat.ask(user(chat.ada), MINE, n=5))["chat_messages"]) == 2
+
+
+@contextmanager
+def locked_messages(chat: Chat) -> Iterator[None]:
+    """Reads of messages wait meanwhile."""
+    with psycopg.connect(chat.pool.conninfo) as other:
+        other.execute("LOCK TABLE chat_messages IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+async def statements_that_wait(chat: Chat, expected: int) -> None:
+    """Returns when so many statements wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(20):
+        while await chat.fetch(query) != [(expected,)]:  # noqa: ASYNC110 - it is PostgreSQL's state
+            await asyncio.sleep(0.01)
+
+
+async def test_when_every_caller_of_a_statement_gives_up_it_is_cancelled(chat: Chat) -> None:
+    with locked_messages(chat):
+        tasks = [asyncio.create_task(chat.ask(user(chat.ada), MINE, n=5)) for _ in range(10)]
+        await statements_that_wait(chat, 2)
+        for task in tasks:
+            task.cancel()
+        await statements_that_wait(chat, 0)
+    assert len((await chat.ask(user(chat.ada), MINE, n=5))["chat_messages"]) == 2
+
+
+async def test_a_statement_that_takes_long_is_not_waited_for(chat: Chat) -> None:
+    with locked_messages(chat):
+        tasks = []
+        for count in range(1, 6):
+            tasks.append(asyncio.create_task(chat.ask(user(chat.ada), MINE, n=5)))
+            await statements_that_wait(chat, count)
+    assert all(len(found["chat_messages"]) == 2 for found in await asyncio.gather(*tasks))
 
 
 async def test_very_many_callers_that_give_up_do_not_strand_the_rest(chat: Chat) -> None:

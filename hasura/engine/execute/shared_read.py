@@ -1,26 +1,27 @@
 """Requests that share a statement share its runs.
 
-A statement costs a round trip and a planner's start, however little it reads. So while a read of some shape is under
-way, others of the same shape wait for it, and then go together: one statement, a row of operands for each of them,
-a row of answers back. A lone request waits for nobody.
+A statement costs a round trip and a planner's start, however little it reads. So while reads of some shape are under
+way, others of the same shape wait for them, and then go together: one statement, a row of operands for each of them,
+a row of answers back. A lone request waits for nobody, and nobody waits long for others.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from functools import cached_property
-from itertools import islice
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hasura.engine.errors import DatabaseUnavailable, EngineError
+from hasura.engine.errors import DatabaseUnavailable, DataException, EngineError
 from hasura.engine.execute.failures import translated
-from hasura.engine.execute.statement import JsonText, row
+from hasura.engine.execute.statement import row, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
@@ -30,13 +31,42 @@ if TYPE_CHECKING:
 
     Pool = AsyncConnectionPool[AsyncConnection[Any]]
     Answer = list[bytes]
-    #: the texts of its operands, and where its answer goes
-    _Waiting = tuple[list[str | None], asyncio.Future[Answer]]
 
 #: Runs of one shape at the same time, before others wait to go together: enough to keep two server processes busy.
 _AT_ONCE = 2
 #: Requests of one run: the answers of all are in memory together.
-_TOGETHER = 64
+_TOGETHER = 32
+#: Seconds that a run may make others wait, and that it should take: what is slow gains nothing from company.
+_PATIENCE = 0.01
+#: Seconds of a request of whose shape nothing is known yet.
+_UNKNOWN = 0.001
+
+
+class _Request:
+    """One of those who wait: the texts of its operands, where its answer goes, and the run that it is in."""
+
+    __slots__ = ("answer", "run", "texts")
+
+    def __init__(self, texts: list[str | None], answer: asyncio.Future[Answer]) -> None:
+        self.texts = texts
+        self.answer = answer
+        self.run: _Run | None = None
+
+
+class _Run:
+    """Requests that go together."""
+
+    def __init__(self, requests: Sequence[_Request]) -> None:
+        self.requests = requests
+        self.task: asyncio.Task[None]
+        self.young = True
+        for request in requests:
+            request.run = self
+
+    def left(self) -> None:
+        """One of them has given up; when all have, the statement is cancelled."""
+        if all(request.answer.done() for request in self.requests):
+            self.task.cancel()
 
 
 class SharedRead:
@@ -45,9 +75,12 @@ class SharedRead:
     def __init__(self, alone: Statement, together: Callable[[], Statement]) -> None:
         self.alone = alone
         self._make_together = together
-        self._running = 0
-        self._waiting: deque[_Waiting] = deque()
-        self._runs: set[asyncio.Task[None]] = set()
+        self._waiting: deque[_Request] = deque()
+        self._starting = False
+        self._runs: set[_Run] = set()
+        #: runs that have not yet taken too long to be waited for
+        self._young = 0
+        self._seconds = _UNKNOWN
 
     @cached_property
     def together(self) -> Statement:
@@ -60,92 +93,98 @@ class SharedRead:
         Raises:
             EngineError: a value of the request is wrong, PostgreSQL refused, or is away.
         """
-        texts = inputs.texts(self.alone.operands)
-        with translated():
-            # Half a character (a JSON spelling of one, in a token) would fail everybody who goes together.
-            for text in texts:
-                if text is not None:
-                    text.encode()
-        if self._running >= _AT_ONCE:
-            answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            self._waiting.append((texts, answer))
-            return await answer
-        self._running += 1
+        loop = asyncio.get_running_loop()
+        request = _Request(inputs.texts(self.alone.operands), loop.create_future())
+        self._waiting.append(request)
+        if self._young < _AT_ONCE and not self._starting:
+            # Whoever came with it, out of the same look at the sockets, goes with it.
+            self._starting = True
+            loop.call_soon(self._start, pool)
         try:
-            return await self._one(pool, texts)
+            return await request.answer
+        except asyncio.CancelledError:
+            if request.run is not None:
+                request.run.left()
+            raise
+
+    def _start(self, pool: Pool) -> None:
+        self._starting = False
+        most = min(_TOGETHER, max(1, int(_PATIENCE / self._seconds)))
+        while self._young < _AT_ONCE and self._waiting:
+            fair = ceil(len(self._waiting) / (_AT_ONCE - self._young))
+            requests = self._next(min(most, fair))
+            if requests:
+                run = _Run(requests)
+                self._young += 1
+                self._runs.add(run)
+                run.task = asyncio.create_task(self._go(pool, run), name="shared-read")
+
+    def _next(self, most: int) -> list[_Request]:
+        """The first of those who wait and have not given up."""
+        found: list[_Request] = []
+        while self._waiting and len(found) < most:
+            request = self._waiting.popleft()
+            if not request.answer.done():
+                found.append(request)
+        return found
+
+    async def _go(self, pool: Pool, run: _Run) -> None:
+        started = time.perf_counter()
+        late = asyncio.get_running_loop().call_later(_PATIENCE, self._aged, pool, run)
+        try:
+            await self._settle(pool, run.requests)
+            self._seconds = (time.perf_counter() - started) / len(run.requests)
         finally:
-            self._ended(pool)
+            late.cancel()
+            for request in run.requests:
+                if not request.answer.done():  # the run was cancelled: the process ends
+                    request.answer.cancel()
+            self._runs.discard(run)
+            self._aged(pool, run)
 
-    def _ended(self, pool: Pool) -> None:
-        """A run has ended: whoever waits goes now, together."""
-        self._running -= 1
-        waiting = list(islice(_drained(self._waiting), _TOGETHER))
-        if waiting:
-            self._running += 1
-            task = asyncio.create_task(self._many(pool, waiting), name="shared-read")
-            self._runs.add(task)
-            task.add_done_callback(self._runs.discard)
+    def _aged(self, pool: Pool, run: _Run) -> None:
+        """A run has ended, or takes long: whoever waits goes now."""
+        if run.young:
+            run.young = False
+            self._young -= 1
+            self._start(pool)
 
-    async def _one(self, pool: Pool, texts: list[str | None]) -> Answer:
-        parameters = {f"p{place}": text for place, text in enumerate(texts)}
-        with translated():
-            async with pool.connection() as connection:
-                return await row(connection, self.alone.sql, parameters)
-
-    async def _many(self, pool: Pool, waiting: Sequence[_Waiting]) -> None:
+    async def _settle(self, pool: Pool, requests: Sequence[_Request]) -> None:
         try:
-            await self._settle(pool, waiting)
-        finally:
-            for _, answer in waiting:
-                if not answer.done():  # the run was cancelled: the process ends
-                    answer.cancel()
-            self._ended(pool)
-
-    async def _settle(self, pool: Pool, waiting: Sequence[_Waiting]) -> None:
-        try:
-            answers = await self._all(pool, [texts for texts, _ in waiting])
+            answers = await self._all(pool, [request.texts for request in requests])
         except DatabaseUnavailable as problem:
-            for _, answer in waiting:
-                _fail(answer, problem)
-        except EngineError:
+            for request in requests:
+                _fail(request, problem)
+        except EngineError as problem:
+            if len(requests) == 1:
+                _fail(requests[0], problem)
+                return
             # One request's values made it fail; each finds out for itself.
-            for texts, answer in waiting:
-                try:
-                    _give(answer, await self._one(pool, texts))
-                except EngineError as problem:
-                    _fail(answer, problem)
+            for request in requests:
+                await self._settle(pool, [request])
         else:
-            for (_, answer), found in zip(waiting, answers, strict=True):
-                _give(answer, found)
+            for request, answer in zip(requests, answers, strict=True):
+                if not request.answer.done():
+                    request.answer.set_result(answer)
 
     async def _all(self, pool: Pool, requests: list[list[str | None]]) -> list[Answer]:
         if len(requests) == 1:
-            return [await self._one(pool, requests[0])]
-        variables = [orjson.dumps({"values": texts}).decode() for texts in requests]
-        with translated():
-            async with pool.connection() as connection, connection.cursor() as cursor:
-                cursor.adapters.register_loader("text", JsonText)
-                await cursor.execute(self.together.sql, {"result_vars": variables}, prepare=True)
-                found = await cursor.fetchall()
+            parameters = {f"p{place}": text for place, text in enumerate(requests[0])}
+            with translated():
+                async with pool.connection() as connection:
+                    return [await row(connection, self.alone.sql, parameters)]
+        try:
+            variables = orjson.dumps(requests).decode()
+        except orjson.JSONEncodeError as problem:  # half a character: a JSON spelling of one, in a token
+            raise DataException("a text is not valid Unicode") from problem
         answers: list[Answer] = [[] for _ in requests]
-        for place, *columns in found:
-            answers[place - 1] = [b"null" if column is None else column for column in columns]
+        with translated():
+            async with pool.connection() as connection:
+                for place, *found in await rows(connection, self.together.sql, {"result_vars": variables}):
+                    answers[int(place) - 1] = found
         return answers
 
 
-def _drained(waiting: deque[_Waiting]) -> Iterator[_Waiting]:
-    """Those that have not given up."""
-    while waiting:
-        entry = waiting.popleft()
-        if not entry[1].done():
-            yield entry
-
-
-def _give(answer: asyncio.Future[Any], value: Any) -> None:
-    if not answer.done():
-        answer.set_result(value)
-
-
-def _fail(answer: asyncio.Future[Any], problem: EngineError) -> None:
-    if not answer.done():
-        answer.set_exception(problem)
+def _fail(request: _Request, problem: EngineError) -> None:
+    if not request.answer.done():
+        request.answer.set_exception(problem)

@@ -28,13 +28,23 @@ class JsonText(Loader):
 
 async def row(connection: AsyncConnection[Any], sql: str, parameters: dict[str, Any]) -> list[bytes]:
     """The columns of the statement's one row."""
+    found = await rows(connection, sql, parameters)
+    return found[0] if found else []
+
+
+async def rows(connection: AsyncConnection[Any], sql: str, parameters: dict[str, Any]) -> list[list[bytes]]:
+    """The columns of each row; SQL's null is JSON's."""
     async with connection.cursor() as cursor:
-        for type_ in ("text", "bool"):
-            cursor.adapters.register_loader(type_, JsonText)
         # Always prepared: one text serves every request of its shape, and psycopg keeps only the latest of them.
         await cursor.execute(sql, parameters, prepare=True)
-        found = await cursor.fetchone()
-        return [_NULL if value is None else value for value in found or ()]
+        result = cursor.pgresult
+        if result is None:
+            return []
+        places = range(result.nfields)
+        return [
+            [_NULL if (value := result.get_value(place, column)) is None else value for column in places]
+            for place in range(result.ntuples)
+        ]
 
 
 async def changed_records(connection: AsyncConnection[Any], change: Statement, inputs: Inputs) -> bytes:

@@ -36,13 +36,17 @@ def query(source: Source, roots: list[n.Field]) -> Statement:
 
 
 def shared_query(source: Source, roots: list[n.Field]) -> Statement:
-    """As ``query``, for each request in ``result_vars``: a row ``(place, …)``, places counted from 1."""
-    binder = ResultVariables()
+    """As ``query``, for each list of texts in the list ``result_vars``: a row ``(place, …)``, places from 1.
+
+    PostgreSQL expects a hundred rows of this function whatever it is given (of ``unnest``, as many as there are), so
+    that it soon sees that a plan for all values is as good as one for these, and does not plan again.
+    """
+    binder = ResultVariables(values="_subs.result_vars")
     ctx = Context(source, binder)
     columns = [as_text(field(root, ctx, _NO_ROW)).label(f"f{place}") for place, root in enumerate(roots)]
-    variables = sa.cast(sa.bindparam("result_vars", type_=sa.types.NullType()), ARRAY(JSONB))
+    variables = sa.cast(sa.bindparam("result_vars", type_=sa.types.NullType()), JSONB)
     requests = (
-        sa.func.unnest(variables)
+        sa.func.jsonb_array_elements(variables)
         .table_valued("result_vars", with_ordinality="place")
         .render_derived(name="_subs")
     )

@@ -76,8 +76,12 @@ class Parameters(_Places):
         )
 
 
+@dataclass
 class ResultVariables(_Places):
-    """Operands out of a subscriber's row: one statement for many subscribers of a live query."""
+    """Operands out of a row of ``_subs``: one statement for many subscribers of a live query, or many requests."""
+
+    #: the JSON list of their texts
+    values: str = "_subs.result_vars -> 'values'"
 
     def bind(self, operand: n.Operand) -> sa.ColumnElement[Any]:
         if isinstance(operand, n.ArrayOf):
@@ -86,7 +90,7 @@ class ResultVariables(_Places):
             column = operand.column.replace("'", "''")
             text: sa.ColumnElement[Any] = sa.literal_column(f"_subs.result_vars -> 'cursor' ->> '{column}'")
         else:
-            text = sa.literal_column(f"_subs.result_vars -> 'values' ->> {self.place(operand)}")
+            text = sa.literal_column(f"{self.values} ->> {self.place(operand)}")
         return sa.cast(text, SqlType(operand.cast))
 
 
