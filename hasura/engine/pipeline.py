@@ -17,7 +17,7 @@ from hasura.engine.plan.live import LivePlan
 
 if TYPE_CHECKING:
     from hasura.engine.document.parse import Operation
-    from hasura.engine.execute.run import Pool
+    from hasura.engine.execute.run import Pools
     from hasura.engine.prepared import Prepared, RoleSchema
     from hasura.engine.session import Session
     from hasura.engine.snapshot import Snapshot
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 __all__ = ["GraphQLRequest", "LivePlan", "answer", "live", "plan_live", "read"]
 
 
-async def answer(snapshot: Snapshot, pool: Pool, session: Session, request: GraphQLRequest) -> bytes:
+async def answer(snapshot: Snapshot, pools: Pools, session: Session, request: GraphQLRequest) -> bytes:
     """The body ``{"data": …}`` of a query's or mutation's answer.
 
     Raises:
-        EngineError: the request is refused, or failed; nothing of it has been done.
+        EngineError: the request is refused, or failed; nothing of it has been done (but see ``run.write``).
     """
     operation = await read(request)
     with bounded_depth():
@@ -41,9 +41,9 @@ async def answer(snapshot: Snapshot, pool: Pool, session: Session, request: Grap
         else:
             role, prepared, inputs = _prepare(snapshot, session, request, operation)
         if operation.kind == "mutation":
-            found = await run.write(pool, prepared.steps, inputs)
+            found = await run.write(pools, prepared.writes, inputs)
         else:
-            found = await prepared.query.run(pool, inputs) if prepared.query else []
+            found = await run.read(pools, prepared.reads, inputs)
         whole = (role.schema, operation, prepared.roots, found, inputs.variables)
         if prepared.introspects:
             return await aside(response.assemble, *whole)
@@ -64,8 +64,8 @@ def _ready(
     """As ``_prepare``, with the texts of a query's operands at hand."""
     with bounded_depth():
         role, prepared, inputs = _prepare(snapshot, session, request, operation)
-        if prepared.query:
-            inputs.remember(prepared.query.alone.operands)
+        for each in prepared.reads:
+            inputs.remember(each.statement.alone.operands)
         return role, prepared, inputs
 
 
@@ -92,7 +92,7 @@ def plan_live(snapshot: Snapshot, session: Session, request: GraphQLRequest) -> 
         inputs = Inputs(session, values)
         cursor = {prepared.cursor[0]: inputs.text(prepared.cursor[1])} if prepared.cursor else None
         texts = inputs.texts(prepared.statement.operands)
-    return LivePlan(prepared.statement.sql, texts, prepared.tables, cursor)
+    return LivePlan(prepared.source, prepared.statement.sql, texts, prepared.tables, cursor)
 
 
 async def read(request: GraphQLRequest) -> Operation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -12,22 +13,24 @@ from cachetools import LRUCache
 
 from hasura.engine.document.selection import select_fields
 from hasura.engine.document.variables import declarations, given_values, shape
+from hasura.engine.execute import run
 from hasura.engine.execute.shared_read import SharedRead
 from hasura.engine.plan import nodes as n
-from hasura.engine.plan.operation import is_stream, plan_operation, plan_stream
-from hasura.engine.plan.reads import Reader
+from hasura.engine.plan.operation import plan_live, plan_operation
+from hasura.engine.response import Object
+from hasura.engine.role_schema.meaning import SEVERAL_ROOTS
 from hasura.engine.to_sql import mutations, queries
 from hasura.engine.to_sql.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-    from graphql import FieldNode, GraphQLSchema
+    from graphql import GraphQLSchema
 
     from hasura.engine.document.parse import Operation
     from hasura.engine.document.variables import Declared
-    from hasura.engine.execute import run
     from hasura.engine.resolve.model import Source
+    from hasura.engine.response import Origin
 
 #: statements kept for each role, and the largest ones (in operands, in characters) that are worth keeping
 _KEPT = 1000
@@ -37,23 +40,23 @@ _LONGEST = 100_000
 
 @dataclass(frozen=True)
 class Prepared:
-    """An operation's statements. ``roots`` says for each alias where its answer comes from: a statement's column
-    (int), the schema (field nodes), or a constant (a typename)."""
+    """An operation's statements; ``roots`` says of what they find where it goes."""
 
-    roots: tuple[tuple[str, int | tuple[FieldNode, ...] | n.Typename], ...]
-    query: SharedRead | None = None
-    steps: tuple[tuple[run.Step, str], ...] = ()
+    roots: Object
+    reads: tuple[run.Read, ...] = ()
+    writes: tuple[run.Write, ...] = ()
 
     @cached_property
     def introspects(self) -> bool:
         """Whether the schema answers a part."""
-        return any(isinstance(root, tuple) for _, root in self.roots)
+        return any(isinstance(root, tuple) for _, root in self.roots.fields)
 
 
 @dataclass(frozen=True)
 class PreparedLive:
     """A subscription's statement, and its cursor's start where it is a stream."""
 
+    source: str
     statement: Statement
     tables: frozenset[tuple[str, str]]
     cursor: tuple[str, n.Slot] | None = None
@@ -63,7 +66,6 @@ class PreparedLive:
 class RoleSchema:
     """One role's schema with the statements made for it so far."""
 
-    source: Source
     role: str
     schema: GraphQLSchema
     stringify_numbers: bool
@@ -117,57 +119,78 @@ class RoleSchema:
             found = self._declared[operation] = declarations(self.schema, operation)
         return found
 
-    def _reader(self) -> Reader:
-        return Reader(self.source, self.role, self.stringify_numbers)
-
     def _make(self, operation: Operation, values: Mapping[str, Any]) -> Prepared:
         selections = select_fields(self.schema, operation, self._declarations(operation), values)
-        plan = plan_operation(self._reader(), operation.kind, selections)
-        roots: list[tuple[str, int | tuple[FieldNode, ...] | n.Typename]] = []
-        reads: list[n.Field] = []
-        steps: list[tuple[run.Step, str]] = []
-        for alias, root in plan.roots:
-            match root:
-                case n.Introspection(nodes):
-                    roots.append((alias, nodes))
-                case n.Typename():
-                    roots.append((alias, root))
-                case n.Insert() | n.Update() | n.Delete():
-                    roots.append((alias, len(steps)))
-                    path = root.path if isinstance(root, n.Insert) else "$"
-                    steps.append((mutations.mutation(self.source, root), path))
-                case n.InsertTree():
-                    roots.append((alias, len(steps)))
-                    steps.append((mutations.insert_tree(self.source, root), "$"))
-                case n.UpdateMany():
-                    roots.append((alias, len(steps)))
-                    changes = tuple(mutations.mutation(self.source, update) for update in root.updates)
-                    steps.append((changes, "$"))
-                case _ if operation.kind == "mutation":
-                    roots.append((alias, len(steps)))
-                    steps.append((queries.query(self.source, [root]), "$"))
-                case _:
-                    roots.append((alias, len(reads)))
-                    reads.append(root)
-        if not reads:
-            return Prepared(tuple(roots), None, tuple(steps))
-        source = self.source
-        query = SharedRead(queries.query(source, reads), lambda: queries.shared_query(source, reads))
-        return Prepared(tuple(roots), query, tuple(steps))
+        plan = plan_operation(self.role, selections, stringify_numbers=self.stringify_numbers)
+        parts = _Parts(operation.kind == "mutation")
+        roots = parts.object(plan)
+        return Prepared(roots, parts.reads(), tuple(parts.writes))
 
     def _make_live(self, operation: Operation, values: Mapping[str, Any]) -> PreparedLive:
         selections = select_fields(self.schema, operation, self._declarations(operation), values)
-        if is_stream(selections):
-            plan = plan_stream(self._reader(), selections)
-            return PreparedLive(queries.stream(self.source, plan), plan.tables, (plan.cursor, plan.start))
-        live = plan_operation(self._reader(), "subscription", selections)
-        roots = tuple((alias, root) for alias, root in live.roots if isinstance(root, n.Field))
-        return PreparedLive(queries.live_query(self.source, roots), live.tables)
+        several = any(each.name.value == SEVERAL_ROOTS for each in operation.node.directives or ())
+        plan = plan_live(self.role, selections, stringify_numbers=self.stringify_numbers, several=several)
+        if isinstance(plan, n.StreamPlan):
+            statement, cursor = queries.stream(plan), (plan.cursor, plan.start)
+            return PreparedLive(plan.source.name, statement, plan.tables, cursor)
+        return PreparedLive(plan.source.name, queries.live_query(plan), plan.tables)
+
+
+@dataclass
+class _Parts:
+    """Collects the statements of an operation while its root fields are gone through."""
+
+    is_mutation: bool
+    fields: dict[str, tuple[Source, list[tuple[int, n.Action]]]] = field(default_factory=dict)
+    writes: list[run.Write] = field(default_factory=list)
+    _places: Iterator[int] = field(default_factory=count)
+
+    def object(self, roots: n.Roots) -> Object:
+        return Object(tuple((alias, self._origin(root)) for alias, root in roots))
+
+    def _origin(self, root: n.Root) -> Origin:
+        match root:
+            case n.Introspection(nodes):
+                return nodes
+            case n.Namespace(roots):
+                return self.object(roots)
+            case n.OfSource(source, action):
+                place = next(self._places)
+                if self.is_mutation:
+                    self.writes.append(run.Write(source.name, *_step(source, action)))
+                else:
+                    self.fields.setdefault(source.name, (source, []))[1].append((place, action))
+                return place
+        return root
+
+    def reads(self) -> tuple[run.Read, ...]:
+        """One statement for each source."""
+        return tuple(_read(source, fields) for source, fields in self.fields.values())
+
+
+def _read(source: Source, fields: Sequence[tuple[int, n.Action]]) -> run.Read:
+    roots = [action for _, action in fields]
+    statement = SharedRead(queries.query(source, roots), lambda: queries.shared_query(source, roots))
+    return run.Read(source.name, statement, tuple(place for place, _ in fields))
+
+
+def _step(source: Source, action: n.Action) -> tuple[run.Step, str]:
+    """A root field of a mutation: what is run, and the path that its failures are about."""
+    match action:
+        case n.Insert():
+            return mutations.mutation(source, action), action.path
+        case n.Update() | n.Delete():
+            return mutations.mutation(source, action), "$"
+        case n.InsertTree():
+            return mutations.insert_tree(source, action), "$"
+        case n.UpdateMany(updates):
+            return tuple(mutations.mutation(source, update) for update in updates), "$"
+    return queries.query(source, [action]), "$"
 
 
 def _statements(prepared: Prepared) -> list[Statement]:
-    statements = [prepared.query.alone] if prepared.query else []
-    for step, _ in prepared.steps:
+    statements = [each.statement.alone for each in prepared.reads]
+    for step in (each.step for each in prepared.writes):
         if isinstance(step, mutations.TreeSql):
             statements += step.statements()
         elif isinstance(step, Statement):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 from graphql import (
@@ -46,25 +47,37 @@ _RULES: list[type[ASTValidationRule]] = [
 _MAX_RESOLVED = 500_000
 
 
+@dataclass(frozen=True, slots=True)
+class Object:
+    """Where the fields of an object come from."""
+
+    fields: tuple[tuple[str, Origin], ...]
+
+
+Origin: TypeAlias = "int | tuple[FieldNode, ...] | Typename | Object"
+"""A root field's value: what was found (its place there), the schema, a constant, or an object of its own."""
+
+
 def assemble(
     schema: GraphQLSchema,
     operation: Operation,
-    roots: Sequence[tuple[str, int | tuple[FieldNode, ...] | Typename]],
+    roots: Object,
     found: Sequence[bytes],
     variables: Mapping[str, Any],
 ) -> bytes:
-    """``{"data": {alias: …}}``; an int in ``roots`` is a place in ``found``."""
-    fields = []
-    for alias, root in roots:
+    """``{"data": {alias: …}}``."""
+
+    def value(root: Origin) -> bytes:
         match root:
             case int():
-                value = found[root]
+                return found[root]
+            case Object(fields):
+                return b"{%b}" % b",".join([b'"%b":%b' % (alias.encode(), value(of)) for alias, of in fields])
             case Typename(name):
-                value = orjson.dumps(name)
-            case _:
-                value = _introspected(schema, operation, root, variables)
-        fields.append(b'"%b":%b' % (alias.encode(), value))
-    return b'{"data":{%b}}' % b",".join(fields)
+                return orjson.dumps(name)
+        return _introspected(schema, operation, root, variables)
+
+    return b'{"data":%b}' % value(roots)
 
 
 def _introspected(

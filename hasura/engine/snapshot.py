@@ -10,22 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from hasura.engine.catalog.read import read_catalog
 from hasura.engine.errors import EngineError, ParseFailed
-from hasura.engine.metadata.model import Metadata
+from hasura.engine.metadata.model import Customization, Metadata
 from hasura.engine.plan import permissions
 from hasura.engine.prepared import RoleSchema
 from hasura.engine.resolve import inconsistent
 from hasura.engine.resolve.build import resolve
+from hasura.engine.resolve.conflicts import without_conflicts
 from hasura.engine.resolve.model import Source
 from hasura.engine.role_schema.build import build_schema
 from hasura.engine.session import ADMIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from psycopg import AsyncConnection
-
+    from hasura.engine.catalog.model import Catalog
     from hasura.engine.metadata import model as metadata_model
     from hasura.engine.resolve.model import Permissions, Table
     from hasura.engine.session import Session
@@ -36,96 +35,98 @@ class Snapshot:
     """``metadata`` is the document as stored; ``inconsistencies`` are Hasura's inconsistent objects."""
 
     metadata: dict[str, Any]
-    source: Source
-    #: the one of the metadata's sources whose tables these are
-    source_name: str
+    #: by name; sources that cannot be served are not among them
+    sources: dict[str, Source]
     inconsistencies: list[dict[str, Any]]
     stringify_numeric: bool
     #: roles that may not ask for the schema
     not_introspectable: frozenset[str] = frozenset()
     _roles: dict[tuple[str, bool], RoleSchema] = field(default_factory=dict)
 
-    @property
-    def tables(self) -> frozenset[tuple[str, str]]:
-        """The tracked base tables."""
-        return frozenset(key for key, table in self.source.tables.items() if table.catalog.kind in {"r", "p"})
+    def source(self, name: str) -> Source:
+        """A source with what is tracked in it; of one that is not served, nothing is."""
+        return self.sources.get(name) or Source(name, Customization(), {}, {}, frozenset())
 
     def role(self, session: Session) -> RoleSchema:
         """The schema that ``session`` sees."""
-        known = session.role == ADMIN or session.role in self.source.roles
+        known = session.role == ADMIN or any(session.role in source.roles for source in self.sources.values())
         # Roles that the metadata does not name all see the same: nothing.
         known = known or session.role in self.not_introspectable
         key = (session.role if known else "", session.trusted_backend)
         found = self._roles.get(key)
         if found is None:
             schema = build_schema(
-                self.source,
+                self.sources.values(),
                 key[0],
                 backend=session.trusted_backend,
                 introspectable=session.role not in self.not_introspectable,
             )
-            found = self._roles[key] = RoleSchema(self.source, key[0], schema, self.stringify_numeric)
+            found = self._roles[key] = RoleSchema(key[0], schema, self.stringify_numeric)
         return found
 
 
-async def build_snapshot(
-    metadata: dict[str, Any],
-    connection: AsyncConnection[Any],
-    *,
-    stringify_numeric: bool = False,
-    infer_function_permissions: bool = True,
-) -> Snapshot:
-    """The snapshot of ``metadata`` over the database that ``connection`` is on.
+def read_metadata(metadata: dict[str, Any]) -> Metadata:
+    """The document, checked for its form.
 
     Raises:
-        ParseFailed: the document is no metadata of version 3.
+        ParseFailed: it is no metadata of version 3.
     """
     try:
-        document = Metadata.model_validate(metadata)
+        return Metadata.model_validate(metadata)
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
         where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"])
         raise ParseFailed(first["msg"], f"$.args.metadata{where}") from None
-    served = _served(document.sources)
-    others = [_unserved(each.name) for each in document.sources if each is not served and _has_content(each)]
-    tables = served.tables if served else ()
-    enums = [(table.table.schema_, table.table.name) for table in tables if table.is_enum]
-    catalog = await read_catalog(connection, enums)
-    hidden_from = frozenset(document.graphql_schema_introspection.disabled_for_roles)
-    if served is None:
-        nothing = Source({}, {}, frozenset())
-        return Snapshot(metadata, nothing, "default", others, stringify_numeric, hidden_from)
-    source = resolve(
-        served,
-        catalog,
-        document.inherited_roles,
-        infer_function_permissions=infer_function_permissions,
+
+
+def build_snapshot(
+    metadata: dict[str, Any],
+    document: Metadata,
+    catalogs: Mapping[str, Catalog | SourceProblem],
+    *,
+    stringify_numeric: bool = False,
+    infer_function_permissions: bool = True,
+) -> Snapshot:
+    """The snapshot of ``metadata``, read as ``document``, over the databases whose catalogs these are, by source."""
+    sources: list[Source] = []
+    inconsistencies: list[dict[str, Any]] = []
+    for each in document.sources:
+        catalog = _unserved(each) or catalogs[each.name]
+        if isinstance(catalog, SourceProblem):
+            inconsistencies.append(inconsistent.of_whole_source(each.name, catalog.reason, catalog.cause))
+            continue
+        source = resolve(
+            each, catalog, document.inherited_roles, infer_function_permissions=infer_function_permissions
+        )
+        source, conflicts = without_conflicts(source, sources)
+        sources.append(source)
+        inconsistencies += [*source.inconsistencies, *conflicts, *_unreadable_permissions(source)]
+    return Snapshot(
+        metadata,
+        {source.name: source for source in sources},
+        inconsistencies,
+        stringify_numeric,
+        frozenset(document.graphql_schema_introspection.disabled_for_roles),
     )
-    inconsistencies = [*source.inconsistencies, *_unreadable_permissions(source, served.name), *others]
-    return Snapshot(metadata, source, served.name, inconsistencies, stringify_numeric, hidden_from)
 
 
-def _served(sources: Sequence[metadata_model.Source]) -> metadata_model.Source | None:
-    """The source that is the engine's own database: the one named ``default``, else the first of its kind."""
-    own = [each for each in sources if each.kind == "postgres"]
-    return next((each for each in own if each.name == "default"), own[0] if own else None)
+@dataclass(frozen=True, slots=True)
+class SourceProblem:
+    """Why a source is not served; ``cause`` is the database's own word for it."""
+
+    reason: str
+    cause: str | None = None
 
 
-def _has_content(source: metadata_model.Source) -> bool:
-    return bool(source.tables or source.functions or source.kind != "postgres")
+def _unserved(source: metadata_model.Source) -> SourceProblem | None:
+    if source.kind != "postgres":
+        return SourceProblem(f"sources of kind {source.kind} are not supported by this engine")
+    if source.customization.naming_convention == "graphql-default":
+        return SourceProblem("the naming convention graphql-default is not supported by this engine")
+    return None
 
 
-def _unserved(name: str) -> dict[str, Any]:
-    return {
-        "type": "source",
-        "name": f"source {name}",
-        "definition": name,
-        "reason": "Inconsistent object: this engine serves the tables of one source, the database that it was "
-        "started on",
-    }
-
-
-def _unreadable_permissions(source: Source, source_name: str) -> Iterator[dict[str, Any]]:
+def _unreadable_permissions(source: Source) -> Iterator[dict[str, Any]]:
     """Permissions whose expressions do not fit the tables: found now, not at a user's first request."""
     for table in source.tables.values():
         for role, held in table.permissions.items():
@@ -136,7 +137,7 @@ def _unreadable_permissions(source: Source, source_name: str) -> Iterator[dict[s
                 if reason is not None:
                     told = _told(operation, getattr(held, operation))
                     yield inconsistent.of_permission(
-                        table.key, role, source_name, operation=operation, permission=told, reason=reason
+                        table.key, role, source.name, operation=operation, permission=told, reason=reason
                     )
 
 

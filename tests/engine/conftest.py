@@ -175,11 +175,13 @@ async def running_engine(
     serving = asyncio.create_task(server.serve())
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
         running = RunningEngine(app.state.engine, port, client)
-        live = app.state.engine.live
+        databases = app.state.engine.databases
         tracked = frozenset({("public", "users")}) if "metadata_dir" not in settings else frozenset()
         await until(lambda: server.started)
         if wait:
-            await until(lambda: live._feed.announces(tracked) if tracked else server.started)
+            await until(
+                lambda: databases["default"].live._feed.announces(tracked) if tracked else server.started
+            )
             await running.healthy()
         try:
             yield running

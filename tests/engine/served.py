@@ -13,11 +13,12 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from backend.embedded_postgres import EmbeddedPostgres
+from hasura.engine.catalog.read import read_catalog
 from hasura.engine.errors import EngineError
 from hasura.engine.metadata.directory import load_metadata_directory
 from hasura.engine.pipeline import GraphQLRequest, LivePlan, answer, plan_live
 from hasura.engine.session import Session
-from hasura.engine.snapshot import Snapshot, build_snapshot
+from hasura.engine.snapshot import Snapshot, build_snapshot, read_metadata
 from tests.conftest import new_database
 from tests.engine import library
 
@@ -44,7 +45,9 @@ class Served:
 
     async def ask(self, session: Session, query: str, /, **variables: Any) -> Any:
         """The ``data`` of the answer."""
-        body = await answer(self.snapshot, self.pool, session, GraphQLRequest(query, None, variables))
+        body = await answer(
+            self.snapshot, {"default": self.pool}, session, GraphQLRequest(query, None, variables)
+        )
         return json.loads(body)["data"]
 
     async def refusal(self, session: Session, query: str, /, **variables: Any) -> tuple[str, str, str]:
@@ -79,6 +82,17 @@ class Served:
         return [found[0] if len(found) == 1 else tuple(found) for found in answers]
 
 
+async def snapshot_of(
+    metadata: Mapping[str, Any], connection: psycopg.AsyncConnection[Any], **settings: Any
+) -> Snapshot:
+    """Of metadata with one source, over its database."""
+    document = read_metadata(dict(metadata))
+    enums = [(t.table.schema_, t.table.name) for s in document.sources for t in s.tables if t.is_enum]
+    catalog = await read_catalog(connection, enums)
+    catalogs = {source.name: catalog for source in document.sources}
+    return build_snapshot(dict(metadata), document, catalogs, **settings)
+
+
 @asynccontextmanager
 async def serving(database_url: str, metadata: Mapping[str, Any]) -> AsyncIterator[Served]:
     pool = AsyncConnectionPool(
@@ -86,7 +100,7 @@ async def serving(database_url: str, metadata: Mapping[str, Any]) -> AsyncIterat
     )
     async with pool:
         async with pool.connection() as connection:
-            snapshot = await build_snapshot(dict(metadata), connection)
+            snapshot = await snapshot_of(metadata, connection)
         yield Served(snapshot, pool)
 
 

@@ -5,12 +5,11 @@ from typing import Any
 
 from hasura.engine.catalog.model import Catalog, Column, ForeignKey, PgType, Table, UniqueKey
 from hasura.engine.document.parse import GraphQLRequest, select_operation
-from hasura.engine.document.selection import select_fields
+from hasura.engine.document.selection import Selected, select_fields
 from hasura.engine.document.variables import declarations, given_values
 from hasura.engine.metadata import model as metadata
 from hasura.engine.plan import nodes as n
-from hasura.engine.plan.operation import plan_operation
-from hasura.engine.plan.reads import Reader
+from hasura.engine.plan.operation import plan_live, plan_operation
 from hasura.engine.prepared import RoleSchema
 from hasura.engine.resolve.build import resolve
 from hasura.engine.resolve.model import Source
@@ -142,14 +141,22 @@ SOURCE: Source = resolve(METADATA, CATALOG)
 
 def role(name: str = "user") -> RoleSchema:
     """A role's schema with nothing kept yet."""
-    return RoleSchema(SOURCE, name, build_schema(SOURCE, name), stringify_numbers=False)
+    return RoleSchema(name, build_schema([SOURCE], name), stringify_numbers=False)
 
 
-def plan(query: str, variables: Mapping[str, Any] | None = None, as_role: str = "user") -> n.OperationPlan:
-    """The plan of an operation."""
-    schema = build_schema(SOURCE, as_role)
+def plan(query: str, variables: Mapping[str, Any] | None = None, as_role: str = "user") -> n.Roots:
+    """The plan of a query or mutation."""
+    return plan_operation(as_role, _selections(query, variables, as_role))
+
+
+def live(query: str, as_role: str = "user") -> n.LivePlan | n.StreamPlan:
+    """The plan of a subscription."""
+    return plan_live(as_role, _selections(query, None, as_role))
+
+
+def _selections(query: str, variables: Mapping[str, Any] | None, as_role: str) -> tuple[Selected, ...]:
+    schema = build_schema([SOURCE], as_role)
     operation = select_operation(GraphQLRequest(query))
     declared = declarations(schema, operation)
     values = given_values(declared, operation.variables_used, variables or {})
-    selections = select_fields(schema, operation, declared, values)
-    return plan_operation(Reader(SOURCE, as_role), operation.kind, selections)
+    return select_fields(schema, operation, declared, values)

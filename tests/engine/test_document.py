@@ -28,8 +28,8 @@ def parameters(schema: RoleSchema, query: str, **variables: Any) -> list[str | N
         operation = select_operation(GraphQLRequest(query))
         values = schema.values(operation, variables)
         prepared = schema.prepare(operation, values)
-        assert prepared.query
-        return Inputs(SESSION, values).texts(prepared.query.alone.operands)
+        (read,) = prepared.reads
+        return Inputs(SESSION, values).texts(read.statement.alone.operands)
 
 
 def refusal(schema: RoleSchema, query: str, **variables: Any) -> tuple[str, str, str]:
@@ -324,9 +324,8 @@ def prepared(schema: RoleSchema, query: str, **variables: Any) -> Prepared:
 
 
 def statement(schema: RoleSchema, query: str, **variables: Any) -> Statement:
-    found = prepared(schema, query, **variables).query
-    assert found
-    return found.alone
+    (read,) = prepared(schema, query, **variables).reads
+    return read.statement.alone
 
 
 def test_a_plan_serves_every_value_of_its_shape_and_no_other_shape(user: RoleSchema) -> None:
@@ -478,9 +477,8 @@ def test_include_and_skip_decide(user: RoleSchema, directives: str, shown: bool)
         declared = "$t: Boolean = true, $f: Boolean = false"
         query = f"query({declared}) {{ pet {{ id {selection} }} }} fragment F on pet {{ name }}"
         operation = select_operation(GraphQLRequest(query))
-        found = user.prepare(operation, user.values(operation, {})).query
-        assert found
-        assert ("'name'" in found.alone.sql) is shown
+        (read,) = user.prepare(operation, user.values(operation, {})).reads
+        assert ("'name'" in read.statement.alone.sql) is shown
 
 
 @pytest.mark.parametrize("value", ["true", 1, None, []])
@@ -490,10 +488,7 @@ def test_a_condition_that_is_no_boolean_is_refused(user: RoleSchema, value: Any)
 
 
 def test_equal_fields_are_merged_with_all_that_they_select(user: RoleSchema) -> None:
-    merged = prepared(
+    merged = statement(
         user, "{ pet { owner { id } ... { owner { name } } ...F } } fragment F on pet { owner { tags } }"
     )
-    plain = prepared(user, "{ pet { owner { id name tags } } }")
-    assert merged.query
-    assert plain.query
-    assert merged.query.alone == plain.query.alone
+    assert merged == statement(user, "{ pet { owner { id name tags } } }")

@@ -2,9 +2,8 @@
 
 import pytest
 
-from hasura.engine.snapshot import build_snapshot
 from tests.engine.bookshop import METADATA
-from tests.engine.served import ADMIN, Served
+from tests.engine.served import ADMIN, Served, snapshot_of
 
 
 async def test_the_rows_of_the_table_are_the_values_of_the_enum(bookshop: Served) -> None:
@@ -56,7 +55,7 @@ async def test_another_value_is_refused(bookshop: Served, value: str, message: s
 async def test_a_table_that_is_no_enum_is_inconsistent(bookshop: Served, change: str, reason: str) -> None:
     await bookshop.run(change)
     async with bookshop.pool.connection() as connection:
-        snapshot = await build_snapshot(METADATA, connection)
+        snapshot = await snapshot_of(METADATA, connection)
     found = [item for item in snapshot.inconsistencies if item["type"] == "table"]
     assert [item["definition"]["name"] for item in found] == ["shelf"]
     assert reason in found[0]["reason"]

@@ -77,7 +77,7 @@ async def test_a_database_that_is_away_is_said_to_be_away(shelf: Served) -> None
     ) as pool:
         for text in ("{ author { id } }", "mutation { delete_author(where: {}) { affected_rows } }"):
             with pytest.raises(DatabaseUnavailable, match="the database cannot be reached"):
-                await answer(shelf.snapshot, pool, ADMIN, GraphQLRequest(text))
+                await answer(shelf.snapshot, {"default": pool}, ADMIN, GraphQLRequest(text))
 
 
 async def test_killed_connections_are_replaced(desk: Served) -> None:

@@ -149,12 +149,12 @@ async def test_subscribing_and_stopping_a_thousand_times_leaves_nothing_behind(
             await socket.send(id=str(number), type=socket.stop)
         (connection,) = engine.engine.connections
         await until(lambda: list(connection._operations) == ["stays"])
-        (running,) = engine.engine.live._pollers.values()
+        (running,) = engine.engine.live("default")._pollers.values()
         assert running.users == 1
         [cohort] = running.poller._cohorts
         assert len(cohort.members) == 1
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
-    await until(lambda: not engine.engine.live._pollers)
+    await until(lambda: not engine.engine.live("default")._pollers)
     assert not engine.engine.connections
 
 

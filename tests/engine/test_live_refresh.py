@@ -75,7 +75,7 @@ async def test_a_table_whose_trigger_is_disabled_is_polled(
         await socket.news()
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("ALTER TABLE chat_sessions DISABLE TRIGGER hdb_live_queries")
-            await until(lambda: not engine.engine.live._feed.announces(SESSIONS))
+            await until(lambda: not engine.engine.live("default")._feed.announces(SESSIONS))
             add_session(database_url, ada, "polled")
             assert await socket.news() == {"chat_sessions": [{"title": "polled"}]}
 
@@ -95,7 +95,7 @@ async def test_a_trigger_that_is_gone_comes_back_and_what_was_missed_meanwhile_i
             connection.execute("DROP TRIGGER hdb_live_queries ON chat_sessions")
             connection.execute("INSERT INTO chat_sessions (user_id, title) VALUES (%s, 'missed')", [ada])
         assert await socket.news() == {"chat_sessions": [{"title": "missed"}]}
-        await until(lambda: engine.engine.live._feed.announces(SESSIONS))
+        await until(lambda: engine.engine.live("default")._feed.announces(SESSIONS))
 
 
 async def test_triggers_follow_what_is_tracked_and_a_second_engine_changes_nothing(database_url: str) -> None:
@@ -154,7 +154,7 @@ async def test_subscribers_outlive_an_outage_of_the_database(
         assert refused.json()["errors"][0]["extensions"]["code"] == "postgres-error"
         await wire.plug_in()
         assert await socket.news() == {"chat_sessions": [{"title": "while away"}]}
-        await until(lambda: engine.engine.live._feed.announces(frozenset({("public", "users")})))
+        await until(lambda: engine.engine.live("default")._feed.announces(frozenset({("public", "users")})))
         add_session(database_url, ada, "back")
         assert [row["title"] for row in (await socket.news())["chat_sessions"]] == ["while away", "back"]
 

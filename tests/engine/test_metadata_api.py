@@ -143,7 +143,7 @@ async def test_every_engine_on_the_database_follows_a_change(database_url: str) 
     quick = {"schema_sync_poll_interval": 50}
     async with running_engine(database_url, **quick) as one, running_engine(database_url, **quick) as other:
         await one.metadata(type="replace_metadata", version=2, args={"metadata": EMPTY})
-        await until(lambda: not other.engine.snapshot.tables)
+        await until(lambda: not other.engine.snapshot.source("default").tables)
         assert "errors" in await other.graphql("{ users { id } }")
         with psycopg.connect(database_url) as connection:
             triggers = connection.execute(

@@ -434,7 +434,7 @@ async def test_another_engine_on_the_database_follows(shop: Shop, database_url: 
     quick = {"metadata_dir": None, "schema_sync_poll_interval": 50}
     async with running_engine(database_url, **quick) as other:
         await shop.command("pg_track_table", table="author")
-        await until(lambda: bool(other.engine.snapshot.tables))
+        await until(lambda: bool(other.engine.snapshot.source("default").tables))
         assert "data" in await other.graphql("{ author { id } }")
         # It builds on what the other one stored.
         answer = await other.metadata(type="pg_track_table", args={"table": "article"})

@@ -7,7 +7,7 @@ import pytest
 from hasura.engine.document.values import Constant, FromVariable
 from hasura.engine.errors import EngineError
 from hasura.engine.plan import nodes as n
-from tests.engine.small import plan
+from tests.engine.small import live, plan
 
 OWNER, PET = ("public", "owner"), ("public", "pet")
 ME = n.SessionValue("x-hasura-user-id", "integer")
@@ -17,8 +17,8 @@ MYSELF = n.Compare("id", "_eq", ME)
 
 
 def root(query: str, variables: dict[str, Any] | None = None, role: str = "user") -> Any:
-    ((_, found),) = plan(query, variables, role).roots
-    return found
+    ((_, found),) = plan(query, variables, role)
+    return found.action if isinstance(found, n.OfSource) else found
 
 
 def where(condition: str, role: str = "user") -> n.Condition:
@@ -166,9 +166,9 @@ def test_nulls_are_ordered_as_in_postgres_unless_told_otherwise(
 
 def test_variables_stay_outside_the_plan() -> None:
     query = "query($name: String!, $limit: Int) { pet(where: {name: {_eq: $name}}, limit: $limit) { id } }"
-    one = plan(query, {"name": "a", "limit": 1})
-    assert one == plan(query, {"name": "b", "limit": 2})
-    rows = one.roots[0][1].rows  # type: ignore[union-attr]
+    one = root(query, {"name": "a", "limit": 1})
+    assert one == root(query, {"name": "b", "limit": 2})
+    rows = one.rows
     assert rows.limit.origin == FromVariable(("limit",))
     assert rows.where.items[1].operand.origin == FromVariable(("name",))
 
@@ -220,10 +220,10 @@ def test_a_column_is_changed_by_one_operator_only() -> None:
 
 
 def test_the_tables_of_a_plan_are_all_that_it_looks_into() -> None:
-    assert plan("{ pet { id } }").tables == {PET}
-    assert plan("{ pet(where: {owner: {}}) { id } }").tables == {PET, OWNER}
-    assert plan("{ pet(order_by: {owner: {name: asc}}) { id } }").tables == {PET, OWNER}
-    assert plan("{ pet { owner { id } } }").tables == {PET, OWNER}
+    assert live("subscription { pet { id } }").tables == {PET}
+    assert live("subscription { pet(where: {owner: {}}) { id } }").tables == {PET, OWNER}
+    assert live("subscription { pet(order_by: {owner: {name: asc}}) { id } }").tables == {PET, OWNER}
+    assert live("subscription { pet { owner { id } } }").tables == {PET, OWNER}
 
 
 @pytest.mark.parametrize(

@@ -355,7 +355,7 @@ async def test_a_stream_goes_on_where_the_batch_ended(
         ((data, reached),) = await shelf.refresh(plan)
         assert [row["id"] for row in data["article_stream"]] == (expected or [])
         assert (reached is None) is (expected is None)
-        plan = type(plan)(plan.sql, plan.values, plan.tables, reached)
+        plan = type(plan)(plan.source, plan.sql, plan.values, plan.tables, reached)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import pytest
 
 from hasura.engine.catalog.model import PgType
 from hasura.engine.errors import ParseFailed
+from hasura.engine.metadata.model import Customization
 from hasura.engine.resolve.naming import default_name, is_graphql_name, root_fields, scalar_name
-from hasura.engine.snapshot import Snapshot, build_snapshot
+from hasura.engine.snapshot import Snapshot
 from tests.engine import library
-from tests.engine.served import ADMIN, Served
+from tests.engine.served import ADMIN, Served, snapshot_of
 
 Edit = Callable[[dict[str, Any]], Any]
 
@@ -26,12 +27,13 @@ async def snapshot(shelf: Served, *edits: Edit) -> Snapshot:
     for edit in edits:
         edit(metadata["sources"][0])
     async with shelf.pool.connection() as connection:
-        return await build_snapshot(metadata, connection)
+        return await snapshot_of(metadata, connection)
 
 
 async def test_the_tests_own_metadata_is_consistent(shelf: Served) -> None:
     assert shelf.snapshot.inconsistencies == []
-    assert shelf.snapshot.tables == {
+    tables = shelf.snapshot.source("default").tables.values()
+    assert {table.key for table in tables if table.catalog.kind == "r"} == {
         ("public", name)
         for name in (
             "author",
@@ -145,20 +147,9 @@ async def test_a_permission_that_cannot_be_read_lets_nobody_in(shelf: Served) ->
 async def test_a_document_of_another_form_is_refused_with_the_place(shelf: Served) -> None:
     async with shelf.pool.connection() as connection:
         with pytest.raises(ParseFailed) as caught:
-            await build_snapshot({"version": 3, "sources": [{"name": "a", "tables": [{}]}]}, connection)
+            await snapshot_of({"version": 3, "sources": [{"name": "a", "tables": [{}]}]}, connection)
         assert caught.value.path == "$.args.metadata.sources[0].tables[0].table"
-        assert (await build_snapshot({"version": 3, "sources": []}, connection)).tables == frozenset()
-
-
-async def test_a_second_source_may_be_named_and_its_tables_are_not_served(shelf: Served) -> None:
-    default = {"name": "default", "tables": [{"table": "author"}]}
-    async with shelf.pool.connection() as connection:
-        empty = await build_snapshot({"version": 3, "sources": [{"name": "b"}, default]}, connection)
-        assert (empty.source_name, empty.inconsistencies) == ("default", [])
-        other = {"name": "b", "tables": [{"table": "node"}]}
-        found = await build_snapshot({"version": 3, "sources": [other, default]}, connection)
-    assert found.tables == {("public", "author")}
-    assert [each["name"] for each in found.inconsistencies] == ["source b"]
+        assert (await snapshot_of({"version": 3, "sources": []}, connection)).sources == {}
 
 
 async def test_a_table_without_a_name_in_graphql_is_tracked_and_in_no_schema(shelf: Served) -> None:
@@ -167,7 +158,7 @@ async def test_a_table_without_a_name_in_graphql_is_tracked_and_in_no_schema(she
 
     found = await snapshot(shelf, unnameable)
     assert found.inconsistencies == []
-    assert ("public", "membership") not in found.tables
+    assert ("public", "membership") not in found.source("default").tables
 
 
 @pytest.mark.parametrize(
@@ -191,9 +182,8 @@ def test_scalars_have_hasura_s_names(type_: PgType, name: str) -> None:
 def test_root_fields_have_hasura_s_names_unless_the_metadata_has_its_own() -> None:
     assert default_name(("public", "a")) == "a"
     assert default_name(("side", "a")) == "side_a"
-    names = root_fields(
-        "a", {"select": "all_a", "insert_one": {"name": "add_a", "comment": "x"}, "delete": None}
-    )
+    custom = {"select": "all_a", "insert_one": {"name": "add_a", "comment": "x"}, "delete": None}
+    names = root_fields("a", custom, Customization())
     assert (names.select, names.insert_one, names.delete, names.update_many) == (
         "all_a",
         "add_a",

@@ -180,6 +180,6 @@ async def test_a_constraint_that_graphql_cannot_name_is_left_out(shelf: Served) 
     ],
 )
 def test_types_have_hasura_s_names_and_forms(name: str, types: dict[str, str]) -> None:
-    type_ = build_schema(SOURCE, "user").type_map[name]
+    type_ = build_schema([SOURCE], "user").type_map[name]
     assert isinstance(type_, GraphQLObjectType | GraphQLInputObjectType)
     assert {field: str(found.type) for field, found in type_.fields.items()} == types

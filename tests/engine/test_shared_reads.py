@@ -151,10 +151,12 @@ async def test_a_write_that_was_answered_is_seen_by_every_later_read(chat: Chat)
 async def test_when_the_database_goes_everybody_is_told(chat: Chat) -> None:
     await chat.ask(ADMIN, MINE, n=1)
     request = GraphQLRequest(MINE, None, {"n": 1})
-    calls = [asyncio.create_task(answer(chat.snapshot, chat.pool, ADMIN, request)) for _ in range(20)]
+    calls = [
+        asyncio.create_task(answer(chat.snapshot, {"default": chat.pool}, ADMIN, request)) for _ in range(20)
+    ]
     await asyncio.sleep(0)
     await chat.pool.close()
     found = await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(result, bytes | DatabaseUnavailable) for result in found)
     with pytest.raises(DatabaseUnavailable):
-        await answer(chat.snapshot, chat.pool, ADMIN, request)
+        await answer(chat.snapshot, {"default": chat.pool}, ADMIN, request)

@@ -21,10 +21,10 @@ def statements(query: str, **variables: Any) -> list[Statement]:
     if operation.kind == "subscription":
         return [schema.prepare_live(operation, values).statement]
     prepared = schema.prepare(operation, values)
-    if prepared.query:
-        return [prepared.query.alone]
+    if prepared.reads:
+        return [read.statement.alone for read in prepared.reads]
     found: list[Statement] = []
-    for step, _ in prepared.steps:
+    for step in (write.step for write in prepared.writes):
         assert isinstance(step, MutationSql)
         found += [step.change] + ([step.answer] if step.answer else [])
     return found

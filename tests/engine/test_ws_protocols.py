@@ -277,7 +277,7 @@ async def test_closing_a_socket_frees_its_pollers(engine: RunningEngine) -> None
     async with engine.socket(NEW) as socket:
         await (await socket.init()).subscribe("subscription { users { id } }")
         await socket.news()
-        assert len(engine.engine.live._pollers) == 1
-    await until(lambda: not engine.engine.live._pollers)
+        assert len(engine.engine.live("default")._pollers) == 1
+    await until(lambda: not engine.engine.live("default")._pollers)
     await asyncio.sleep(0)
     assert not engine.engine.connections

@@ -1,7 +1,12 @@
-"""Runs the statements of one operation. What comes back is JSON text, as bytes: no row becomes a Python object."""
+"""Runs the statements of one operation, each on the database of its source.
+
+What comes back is JSON text, as bytes: no row becomes a Python object.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,14 +18,17 @@ from hasura.engine.to_sql.mutations import MutationSql, TreeSql
 from hasura.engine.to_sql.statement import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
 
     from hasura.engine.execute.operands import Inputs
+    from hasura.engine.execute.shared_read import SharedRead
 
     Pool = AsyncConnectionPool[AsyncConnection[Any]]
+    #: by the name of the source
+    Pools = Mapping[str, Pool]
 
 
 #: one root field of a mutation: a change, a nested insert, several changes in order (their answers make a
@@ -28,19 +36,61 @@ if TYPE_CHECKING:
 Step = MutationSql | TreeSql | tuple[MutationSql, ...] | Statement
 
 
-async def write(pool: Pool, steps: Sequence[tuple[Step, str]], inputs: Inputs) -> list[bytes]:
-    """The answers of mutations, in order, all of one transaction: the first failure undoes every one.
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The root fields of a query that one source answers, and their places among all."""
+
+    source: str
+    statement: SharedRead
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A root field of a mutation."""
+
+    source: str
+    step: Step
+    path: str
+
+
+async def read(pools: Pools, reads: Sequence[Read], inputs: Inputs) -> list[bytes]:
+    """The answers of a query's root fields, in order.
+
+    Raises:
+        EngineError: a value of the request is wrong, PostgreSQL refused, or is away.
+    """
+    if len(reads) == 1:
+        return await reads[0].statement.run(pools[reads[0].source], inputs)
+    found = await asyncio.gather(*(each.statement.run(pools[each.source], inputs) for each in reads))
+    answers = {
+        place: answer
+        for each, columns in zip(reads, found, strict=True)
+        for place, answer in zip(each.places, columns, strict=True)
+    }
+    return [answers[place] for place in range(len(answers))]
+
+
+async def write(pools: Pools, writes: Sequence[Write], inputs: Inputs) -> list[bytes]:
+    """The answers of a mutation's root fields, in order.
+
+    Those of one source are one transaction: the first failure undoes every one. Where there are several sources, each
+    root field is a transaction of its own, as in Hasura: what was done before a failure stays.
 
     Raises:
         PermissionFailed: a row broke the role's check.
         EngineError: PostgreSQL refused, or is away.
     """
+    if len({each.source for each in writes}) > 1:
+        return [answer for each in writes for answer in await write(pools, [each], inputs)]
+    if not writes:
+        return []
     answers = []
     with translated():
-        async with pool.connection() as connection, connection.transaction():
-            for step, path in steps:
-                with translated(path):
-                    answers.append(await _step(connection, step, inputs))
+        async with pools[writes[0].source].connection() as connection, connection.transaction():
+            for each in writes:
+                with translated(each.path):
+                    answers.append(await _step(connection, each.step, inputs))
     return answers
 
 

@@ -1,4 +1,4 @@
-"""All live queries and streams of one engine: finds or makes the poller of a plan."""
+"""All live queries and streams of one source: finds or makes the poller of a plan."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Subscription:
 class LiveQueries:
     """Plans of one SQL text share a poller, whoever subscribes: what differs is a bind parameter."""
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    def __init__(self, settings: Settings, pool: Pool, conninfo: str) -> None:
         self._settings = settings
         self._pool = pool
         self._pollers: dict[str, _Running] = {}
-        self._feed = ChangeFeed(settings.database_url, self._on_change, pool.check)
+        self._feed = ChangeFeed(conninfo, self._on_change, pool.check)
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:

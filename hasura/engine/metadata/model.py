@@ -167,9 +167,44 @@ class Function(_Part):
     comment: str | None = None
 
 
+class RootFieldNames(_Part):
+    namespace: str | None = None
+    prefix: str | None = None
+    suffix: str | None = None
+
+
+class TypeNames(_Part):
+    prefix: str | None = None
+    suffix: str | None = None
+
+
+class Customization(_Part):
+    """How the schema's names differ for one source."""
+
+    root_fields: RootFieldNames | None = None
+    type_names: TypeNames | None = None
+    naming_convention: Literal["hasura-default", "graphql-default"] | None = None
+
+    @property
+    def namespace(self) -> str | None:
+        """The root field under which the source's own are found."""
+        return self.root_fields.namespace if self.root_fields else None
+
+    def field(self, name: str) -> str:
+        """A root field's name."""
+        own = self.root_fields
+        return f"{own.prefix or ''}{name}{own.suffix or ''}" if own else name
+
+    def type(self, name: str) -> str:
+        """A type's name."""
+        own = self.type_names
+        return f"{own.prefix or ''}{name}{own.suffix or ''}" if own else name
+
+
 class Source(_Part):
     name: str
     kind: str = "postgres"
+    customization: Customization = Customization()
     tables: tuple[Table, ...] = ()
     functions: tuple[Function, ...] = ()
 

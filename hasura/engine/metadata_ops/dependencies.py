@@ -141,7 +141,7 @@ def check_unused(
     entry = work.source(source)
     found = {
         each
-        for each in dependents(entry, work.snapshot.source, wanted)
+        for each in dependents(entry, work.resolved(source), wanted)
         if each.kind == "function" or each.key not in going
     }
     if found and not cascade:

@@ -32,12 +32,12 @@ def track_function_v1(work: Working, args: Any) -> Outcome:
 
 
 def _track(work: Working, given: Arguments, key: Key) -> Outcome:
-    source = work.own_source(given.source)
+    source = work.source(given.source)
     if find(source.get("functions", ()), "function", key) is not None:
         raise AlreadyTracked(f"function already tracked: {quoted(key)}", "$.args")
     if find(source.get("tables", ()), "table", key) is not None:
         raise NotSupported(f"table with name {quoted(key)} already exists", "$.args")
-    check_root_field(work, default_name(key))
+    check_root_field(work, given.source, default_name(key))
     entry: dict[str, Any] = {"function": as_json(key)}
     configuration = given.object("configuration", needed=False)
     if configuration:
@@ -79,9 +79,9 @@ def create_function_permission(work: Working, args: Any) -> Outcome:
             f'in source: "{given.source}"',
             "$.args",
         )
-    function = work.snapshot.source.functions.get(key)
+    function = work.resolved(given.source).functions.get(key)
     if function is not None:
-        table = work.snapshot.source.tables.get(function.table)
+        table = work.resolved(given.source).tables.get(function.table)
         if table is None:
             raise NotExists(f"function's return table {quoted(function.table)} not found in the cache")
         if role not in table.permissions or table.permissions[role].select is None:

@@ -35,7 +35,7 @@ def suggest_relationships(snapshot: Snapshot, args: Any) -> dict[str, Any]:
     wanted: set[Key] | None = None
     if given.given.get("tables") is not None:
         wanted = {qualified(table, given.at("tables")) for table in given.list("tables")}
-    tables = snapshot.source.tables
+    tables = snapshot.source(given.source).tables
     return {
         "relationships": [
             suggestion

@@ -30,7 +30,7 @@ def create_relationship(kind: str, work: Working, args: Any) -> Outcome:
     key, name = given.key("table"), given.name("name")
     using = _using(kind, given)
     table = work.table(given.source, key)
-    if name in _fields(work, key, table):
+    if name in _fields(work, given.source, key, table):
         raise AlreadyExists(f'field with name "{name}" already exists in table {quoted(key)}', "$.args")
     entry: dict[str, Any] = {"name": name, "using": using}
     if given.comment() is not None:
@@ -39,9 +39,9 @@ def create_relationship(kind: str, work: Working, args: Any) -> Outcome:
     return Outcome(about=of_table(f"{kind}_relation", name, key, given.source))
 
 
-def _fields(work: Working, key: Key, table: dict[str, Any]) -> set[str]:
+def _fields(work: Working, source: str, key: Key, table: dict[str, Any]) -> set[str]:
     """The names that a table's fields have: columns, relationships, computed fields."""
-    resolved = work.snapshot.source.tables.get(key)
+    resolved = work.resolved(source).tables.get(key)
     names = set(resolved.by_sql_name) if resolved else set()
     names |= {entry["name"] for _, entry in relationships(table)}
     return names | {entry["name"] for entry in table.get("computed_fields", ())}
@@ -110,7 +110,7 @@ def rename_relationship(work: Working, args: Any) -> Outcome:
     given = Arguments(args)
     key, old, new = given.key("table"), given.name("name"), given.name("new_name")
     table, _, entry = _existing(work, given.source, key, old)
-    if new in _fields(work, key, table):
+    if new in _fields(work, given.source, key, table):
         raise AlreadyExists(
             f'cannot rename relationship "{old}" to "{new}" in table {quoted(key)} '
             "as a column/relationship with the name already exists",
@@ -118,7 +118,7 @@ def rename_relationship(work: Working, args: Any) -> Outcome:
         )
     entry["name"] = new
     change = Renaming(Target("relationship", key, old), new)
-    rename_in_permissions(work.source(given.source), work.snapshot.source, change)
+    rename_in_permissions(work.source(given.source), work.resolved(given.source), change)
     return Outcome()
 
 

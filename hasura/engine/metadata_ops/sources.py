@@ -1,16 +1,13 @@
-"""Sources. This engine serves the tables of one, the database that it was started on; others can be named.
+"""Sources: databases whose tables can be tracked.
 
 Source: https://hasura.io/docs/2.0/api-reference/metadata-api/source/
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
-import psycopg.conninfo
-
-from hasura.engine.errors import AlreadyExists, InvalidConfiguration, NotExists
+from hasura.engine.errors import AlreadyExists, NotExists
 
 from .arguments import Arguments
 from .working import Outcome, named
@@ -35,6 +32,8 @@ def add_source(work: Working, args: Any) -> Outcome:
     else:
         entry = {"name": name, "kind": "postgres", "tables": []}
         sources.append(entry)
+    for setting in _SETTINGS:
+        entry.pop(setting, None)
     _set(entry, given)
     return Outcome(about=f"source {name}")
 
@@ -71,30 +70,7 @@ def rename_source(work: Working, args: Any) -> Outcome:
     if named(work.document["sources"], new) is not None:
         raise AlreadyExists(f'Source with name "{new}" already exists', "$.args")
     entry["name"] = new
-    return Outcome()
-
-
-def connection_url(source: dict[str, Any]) -> str:
-    """Where a source's database is.
-
-    :raises InvalidConfiguration: its metadata does not say, or names an environment variable that is not set.
-    """
-    url = source.get("configuration", {}).get("connection_info", {}).get("database_url")
-    if isinstance(url, dict) and isinstance(url.get("from_env"), str):
-        name = url["from_env"]
-        url = os.environ.get(name)
-        if url is None:
-            raise InvalidConfiguration(
-                f"Inconsistent object: environment variable '{name}' not set", "$.args"
-            )
-    if isinstance(url, dict) and "connection_parameters" in url:
-        parameters = {name: str(value) for name, value in url["connection_parameters"].items()}
-        parameters["user"] = parameters.pop("username", "")
-        parameters["dbname"] = parameters.pop("database", "")
-        return psycopg.conninfo.make_conninfo("", **parameters)
-    if not isinstance(url, str):
-        raise InvalidConfiguration("Inconsistent object: the source has no database_url", "$.args")
-    return url
+    return Outcome(about=f"source {new}")
 
 
 SOURCE_OPERATIONS: dict[str, Operation] = {

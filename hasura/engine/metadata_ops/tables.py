@@ -21,6 +21,8 @@ from .names import as_json, of_source, quoted
 from .working import Outcome, find, remove
 
 if TYPE_CHECKING:
+    from hasura.engine.resolve.model import Source
+
     from .names import Key
     from .working import Operation, Working
 
@@ -39,12 +41,12 @@ def track_table_v1(work: Working, args: Any) -> Outcome:
 
 
 def _track(work: Working, given: Arguments, key: Key, configuration: dict[str, Any]) -> Outcome:
-    source = work.own_source(given.source)
+    source = work.source(given.source)
     if find(source.get("tables", ()), "table", key) is not None:
         raise AlreadyTracked(f"view/table already tracked: {quoted(key)}", "$.args")
     if find(source.get("functions", ()), "function", key) is not None:
         raise NotSupported(f"function with name {quoted(key)} already exists", "$.args")
-    check_root_field(work, default_name(key))
+    check_root_field(work, given.source, default_name(key))
     entry: dict[str, Any] = {"table": as_json(key)}
     if given.flag("is_enum"):
         entry["is_enum"] = True
@@ -54,12 +56,24 @@ def _track(work: Working, given: Arguments, key: Key, configuration: dict[str, A
     return Outcome(about=of_source("table", key, given.source))
 
 
-def check_root_field(work: Working, name: str) -> None:
+def check_root_field(work: Working, source: str, usual: str) -> None:
     """:raises NameConflict: another table or function has a root field of that name."""
-    taken = {table.root_fields.select for table in work.snapshot.source.tables.values()}
-    taken |= {function.name for function in work.snapshot.source.functions.values()}
+    own = work.resolved(source).customization
+    name = own.field(usual)
+    taken = {
+        field
+        for other in work.snapshot.sources.values()
+        if other.customization.namespace == own.namespace
+        for field in root_field_names(other)
+    }
     if name in taken:
         raise NameConflict(f"node {name} already exists in current graphql schema", "$.args")
+
+
+def root_field_names(source: Source) -> set[str]:
+    """The root fields that read all rows, or call a function."""
+    names = {table.root_fields.select for table in source.tables.values()}
+    return names | {function.name for function in source.functions.values()}
 
 
 def untrack_table(work: Working, args: Any) -> Outcome:

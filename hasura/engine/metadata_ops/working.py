@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hasura.engine.errors import NotExists, NotSupported
+from hasura.engine.errors import NotExists
 
 from .arguments import qualified
 from .names import quoted
@@ -13,6 +13,7 @@ from .names import quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from hasura.engine.resolve.model import Source
     from hasura.engine.snapshot import Snapshot
 
     from .names import Key
@@ -48,17 +49,9 @@ class Working:
                 return found
         raise NotExists(f'source with name "{name}" does not exist', path)
 
-    def own_source(self, name: str) -> dict[str, Any]:
-        """The source if it is the one whose tables are served.
-
-        :raises NotExists: there is no such source. :raises NotSupported: it is another one.
-        """
-        source = self.source(name)
-        if name != self.snapshot.source_name:
-            raise NotSupported(
-                f'this engine serves the tables of the source "{self.snapshot.source_name}" only', "$.args"
-            )
-        return source
+    def resolved(self, name: str) -> Source:
+        """A source as it was when the operation began, with what of it fits its database."""
+        return self.snapshot.source(name)
 
     def table(self, source: str, key: Key, path: str = "$.args") -> dict[str, Any]:
         """The entry of a tracked table.

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LivePlan:
-    """One subscriber's part of a multiplexed statement.
+    """One subscriber's part of a multiplexed statement, which the database of ``source`` runs.
 
     ``sql`` takes ``result_ids`` (uuid[]) and ``result_vars`` (jsonb[], one ``{"values": …, "cursor": …}`` for each
     subscriber) and answers ``(result_id, data)``; a stream's has a third column, the cursor after the batch.
     Subscribers whose ``sql`` is the same share each refresh.
     """
 
+    source: str
     sql: str
     values: list[str | None]
     #: tables whose changes can change the answer

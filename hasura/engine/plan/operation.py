@@ -10,40 +10,106 @@ from hasura.engine.errors import NotSupported, ValidationFailed
 from hasura.engine.plan import nodes as n
 from hasura.engine.plan.inserts import insert
 from hasura.engine.plan.mutations import delete, update
+from hasura.engine.plan.reads import Reader
 from hasura.engine.role_schema.meaning import (
     ColumnOf,
     DeleteRoot,
     FunctionRoot,
     InsertRoot,
+    Namespace,
     SelectRoot,
     UpdateRoot,
 )
 
 if TYPE_CHECKING:
-    from hasura.engine.document.parse import OperationKind
     from hasura.engine.document.selection import Selected
-    from hasura.engine.plan.reads import Reader
+    from hasura.engine.resolve.model import Source
 
 
-def plan_operation(reader: Reader, kind: OperationKind, selections: tuple[Selected, ...]) -> n.OperationPlan:
-    """The plan of a query, a mutation, or a live query."""
-    if kind == "subscription":
-        _one_root(selections)
-    roots = tuple((selected.alias, _root(reader, selected)) for selected in selections)
-    return n.OperationPlan(kind, roots, frozenset(reader.tables))
+class _Planner:
+    """Plans root fields, with one reader for each source."""
+
+    def __init__(self, role: str, *, stringify_numbers: bool) -> None:
+        self._role = role
+        self._stringify_numbers = stringify_numbers
+        self.readers: dict[str, Reader] = {}
+
+    def reader(self, source: Source) -> Reader:
+        if source.name not in self.readers:
+            self.readers[source.name] = Reader(source, self._role, self._stringify_numbers)
+        return self.readers[source.name]
+
+    def roots(self, selections: tuple[Selected, ...]) -> n.Roots:
+        return tuple((selected.alias, self._root(selected)) for selected in selections)
+
+    def _root(self, selected: Selected) -> n.Root:
+        match selected.meaning:
+            case SelectRoot() | FunctionRoot() | InsertRoot() | UpdateRoot() | DeleteRoot() as meaning:
+                return n.OfSource(meaning.source, _action(self.reader(meaning.source), meaning, selected))
+            case Namespace():
+                return n.Namespace(self.roots(selected.selections))
+        if selected.name in INTROSPECTION:
+            return n.Introspection(selected.nodes)
+        if selected.name == "__typename":
+            return n.Typename(selected.parent)
+        raise NotSupported(f"'{selected.name}' cannot be answered", selected.path)
 
 
-def is_stream(selections: tuple[Selected, ...]) -> bool:
-    """Whether a subscription's root is a ``t_stream``."""
-    return any(isinstance(s.meaning, SelectRoot) and s.meaning.kind == "stream" for s in selections)
+def plan_operation(
+    role: str, selections: tuple[Selected, ...], *, stringify_numbers: bool = False
+) -> n.Roots:
+    """The plan of a query or a mutation."""
+    return _Planner(role, stringify_numbers=stringify_numbers).roots(selections)
 
 
-def plan_stream(reader: Reader, selections: tuple[Selected, ...]) -> n.StreamPlan:
+def plan_live(
+    role: str,
+    selections: tuple[Selected, ...],
+    *,
+    stringify_numbers: bool = False,
+    several: bool = False,
+) -> n.LivePlan | n.StreamPlan:
+    """The plan of a subscription; ``several`` allows it more than one root field.
+
+    Raises:
+        ValidationFailed: it has several root fields.
+        NotSupported: what it has under a namespace cannot be told together.
+    """
+    is_namespace = any(isinstance(selected.meaning, Namespace) for selected in selections)
+    if len(selections) != 1 and (is_namespace or not several):
+        raise ValidationFailed("subscriptions must select one top level field")
+    planner = _Planner(role, stringify_numbers=stringify_numbers)
+    fields = selections[0].selections if is_namespace else selections
+    streams = [isinstance(s.meaning, SelectRoot) and s.meaning.kind == "stream" for s in fields]
+    if not any(streams):
+        roots = planner.roots(selections)
+        reader = _one_reader(planner)
+        return n.LivePlan(reader.source, roots, frozenset(reader.tables))
+    if not all(streams):
+        raise NotSupported(
+            "streaming and livequery subscriptions cannot be executed in the same subscription"
+        )
+    if len(fields) > 1:
+        raise NotSupported("exactly one root field is allowed for streaming subscriptions")
+    return _stream(planner, fields[0], selections[0].alias if is_namespace else None)
+
+
+def _one_reader(planner: _Planner) -> Reader:
+    readers = list(planner.readers.values())
+    if len(readers) == 1:
+        return readers[0]
+    raise NotSupported(
+        "all fields of a subscription must be from the same source"
+        if readers
+        else "Introspection at root field level is not supported over subscriptions"
+    )
+
+
+def _stream(planner: _Planner, selected: Selected, within: str | None) -> n.StreamPlan:
     """The plan of a ``t_stream`` subscription: https://hasura.io/docs/2.0/subscriptions/postgres/streaming/."""
-    _one_root(selections)
-    selected = selections[0]
-    assert isinstance(selected.meaning, SelectRoot)  # noqa: S101 (is_stream said so)
+    assert isinstance(selected.meaning, SelectRoot)  # noqa: S101 (the caller looked)
     table = selected.meaning.table
+    reader = planner.reader(selected.meaning.source)
     cursor = selected.arguments["cursor"]
     items = cursor.items if isinstance(cursor, v.List) else (cursor,)
     if len(items) != 1 or not isinstance(items[0], v.Object):
@@ -80,6 +146,8 @@ def plan_stream(reader: Reader, selections: tuple[Selected, ...]) -> n.StreamPla
         role_limit=wanted.role_limit,
     )
     return n.StreamPlan(
+        source=reader.source,
+        within=within,
         alias=selected.alias,
         rows=n.ListField(rows, reader.fields(selected.selections)),
         cursor=column.sql_name,
@@ -90,34 +158,28 @@ def plan_stream(reader: Reader, selections: tuple[Selected, ...]) -> n.StreamPla
     )
 
 
-def _one_root(selections: tuple[Selected, ...]) -> None:
-    if len(selections) != 1:
-        raise ValidationFailed("subscriptions must select one top level field")
-
-
-def _root(reader: Reader, selected: Selected) -> n.Root:
-    match selected.meaning:
-        case SelectRoot(table, "rows"):
-            return reader.list(reader.rows(table, selected), selected)
-        case SelectRoot(table, "one"):
+def _action(
+    reader: Reader,
+    meaning: SelectRoot | FunctionRoot | InsertRoot | UpdateRoot | DeleteRoot,
+    selected: Selected,
+) -> n.Action:
+    match meaning:
+        case SelectRoot(table, _, "one"):
             return n.ObjectField(reader.by_key(table, selected), reader.fields(selected.selections))
-        case SelectRoot(table, "aggregate"):
+        case SelectRoot(table, _, "aggregate"):
             return reader.aggregate(table, reader.rows(table, selected), selected)
-        case FunctionRoot(function, table, aggregate) as root:
-            rows = reader.call(root, selected)
-            if aggregate:
+        case SelectRoot(table):
+            return reader.list(reader.rows(table, selected), selected)
+        case FunctionRoot(function, table):
+            rows = reader.call(meaning, selected)
+            if meaning.aggregate:
                 return reader.aggregate(table, rows, selected)
             if function.returns_set:
                 return reader.list(rows, selected)
             return n.ObjectField(rows, reader.fields(selected.selections))
-        case InsertRoot() as root:
-            return insert(reader, root, selected)
-        case UpdateRoot() as root:
-            return update(reader, root, selected)
-        case DeleteRoot() as root:
-            return delete(reader, root, selected)
-    if selected.name in INTROSPECTION:
-        return n.Introspection(selected.nodes)
-    if selected.name == "__typename":
-        return n.Typename(selected.parent)
-    raise NotSupported(f"'{selected.name}' cannot be answered", selected.path)
+        case InsertRoot():
+            return insert(reader, meaning, selected)
+        case UpdateRoot():
+            return update(reader, meaning, selected)
+        case DeleteRoot():
+            return delete(reader, meaning, selected)

@@ -51,7 +51,7 @@ def resolve(
                 key,
                 database,
                 tracked.keys() & database.tables.keys(),
-                source=source.name,
+                source=source,
                 inconsistencies=inconsistencies,
             )
         except Misfit as misfit:
@@ -61,14 +61,22 @@ def resolve(
     for function in source.functions:
         key = (function.function.schema_, function.function.name)
         try:
-            functions[key] = _function(function, key, database, tables, infer_function_permissions)
+            functions[key] = _function(
+                function,
+                database,
+                tables,
+                source.customization,
+                infer_permissions=infer_function_permissions,
+            )
         except Misfit as misfit:
             inconsistencies.append(inconsistent.of_source("function", key, source.name, str(misfit)))
-    tables, functions, disagreements = inherit(inherited_roles, tables, functions)
+    tables, functions, disagreements = inherit(inherited_roles, tables, functions, source.name)
     inconsistencies += disagreements
     roles = {role for table in tables.values() for role in table.permissions}
     roles |= {role for function in functions.values() for role in function.roles}
-    return Source(tables, functions, frozenset(roles), tuple(inconsistencies))
+    return Source(
+        source.name, source.customization, tables, functions, frozenset(roles), tuple(inconsistencies)
+    )
 
 
 def _table(
@@ -77,7 +85,7 @@ def _table(
     database: catalog.Catalog,
     known: Iterable[catalog.QualifiedName],
     *,
-    source: str,
+    source: metadata.Source,
     inconsistencies: list[dict[str, Any]],
 ) -> Table:
     found = database.tables.get(key)
@@ -87,7 +95,8 @@ def _table(
     if entry.is_enum:
         _check_enum(found, database)
     columns = [
-        _column(column, entry.configuration, _enum_of(column, found, database)) for column in found.columns
+        _column(column, entry.configuration, _enum_of(column, found, database, source))
+        for column in found.columns
     ]
     columns = [column for column in columns if is_graphql_name(column.name)]
     relationships: dict[str, Relationship] = {}
@@ -99,20 +108,20 @@ def _table(
         except Misfit as misfit:
             inconsistencies.append(
                 inconsistent.of_relationship(
-                    key, relationship, relationship.name, source, str(misfit), many=many
+                    key, relationship, relationship.name, source.name, str(misfit), many=many
                 )
             )
     computed_fields: dict[str, ComputedField] = {}
     sql_names = {column.name for column in found.columns}
     for computed in entry.computed_fields:
         if computed.name in sql_names:
-            inconsistencies.append(inconsistent.of_name_conflict(key, computed, computed.name, source))
+            inconsistencies.append(inconsistent.of_name_conflict(key, computed, computed.name, source.name))
             continue
         try:
             computed_fields[computed.name] = computed_field(computed, found, database, set(known))
         except Misfit as misfit:
             inconsistencies.append(
-                inconsistent.of_computed_field(key, computed, computed.name, source, str(misfit))
+                inconsistent.of_computed_field(key, computed, computed.name, source.name, str(misfit))
             )
     return Table(
         key=key,
@@ -121,7 +130,7 @@ def _table(
         by_sql_name={column.sql_name: column for column in columns},
         relationships=relationships,
         computed_fields=computed_fields,
-        root_fields=root_fields(name, entry.configuration.custom_root_fields),
+        root_fields=root_fields(name, entry.configuration.custom_root_fields, source.customization),
         permissions=_permissions(entry),
         catalog=found,
         comment=entry.configuration.comment or found.comment,
@@ -160,11 +169,13 @@ def _check_enum(table: catalog.Table, database: catalog.Catalog) -> None:
         )
 
 
-def _enum_of(column: catalog.Column, table: catalog.Table, database: catalog.Catalog) -> Enum | None:
+def _enum_of(
+    column: catalog.Column, table: catalog.Table, database: catalog.Catalog, source: metadata.Source
+) -> Enum | None:
     for key in table.foreign_keys:
         values = database.enums.get(key.remote_table)
         if key.columns == (column.name,) and values and all(is_graphql_name(value) for value, _ in values):
-            return Enum(f"{default_name(key.remote_table)}_enum", values)
+            return Enum(source.customization.type(f"{default_name(key.remote_table)}_enum"), values)
     return None
 
 
@@ -238,11 +249,13 @@ def _permissions(entry: metadata.Table) -> dict[str, Permissions]:
 
 def _function(
     entry: metadata.Function,
-    key: catalog.QualifiedName,
     database: catalog.Catalog,
     tables: dict[catalog.QualifiedName, Table],
+    customization: metadata.Customization,
+    *,
     infer_permissions: bool,
 ) -> Function:
+    key = (entry.function.schema_, entry.function.name)
     found = database.functions.get(key)
     if found is None:
         raise Misfit(f'in function "{key[1]}": no such function exists: "{key[1]}"')
@@ -268,8 +281,9 @@ def _function(
     custom = configuration.custom_root_fields
     return Function(
         key=key,
-        name=str(custom.get("function") or name),
-        aggregate_name=str(custom.get("function_aggregate") or f"{name}_aggregate"),
+        name=customization.field(str(custom.get("function") or name)),
+        aggregate_name=customization.field(str(custom.get("function_aggregate") or f"{name}_aggregate")),
+        args_type=customization.type(f"{name}_args"),
         table=found.returns,
         arguments=tuple(
             Argument(

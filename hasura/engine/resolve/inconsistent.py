@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from hasura.engine.catalog.model import QualifiedName
 
 
+def of_whole_source(source: str, reason: str, cause: str | None) -> dict[str, Any]:
+    """A source, of which nothing can be served."""
+    report = {
+        "type": "source",
+        "name": f"source {source}",
+        "definition": source,
+        "reason": f"Inconsistent object: {reason}",
+    }
+    return report if cause is None else {**report, "message": cause}
+
+
 def of_source(kind: str, key: QualifiedName, source: str, reason: str) -> dict[str, Any]:
     """A table or a function."""
     return _report(kind, f"{_shown(key)} in source {source}", _named(key), reason)

@@ -39,6 +39,7 @@ def inherit(
     roles: Sequence[metadata.InheritedRole],
     tables: Mapping[QualifiedName, Table],
     functions: Mapping[QualifiedName, Function],
+    source: str,
 ) -> tuple[dict[QualifiedName, Table], dict[QualifiedName, Function], list[dict[str, Any]]]:
     """Tables and functions with the permissions of inherited roles, and what could not be inherited."""
     inconsistencies: list[dict[str, Any]] = []
@@ -46,7 +47,7 @@ def inherit(
     callable_by = dict(functions)
     for role in in_order(roles):
         for key, table in with_roles.items():
-            found = _inherited(table, role, inconsistencies)
+            found = _inherited(table, role, source, inconsistencies)
             if found is not None:
                 with_roles[key] = replace(table, permissions={**table.permissions, role.role_name: found})
         for key, function in callable_by.items():
@@ -56,7 +57,7 @@ def inherit(
 
 
 def _inherited(
-    table: Table, role: metadata.InheritedRole, inconsistencies: list[dict[str, Any]]
+    table: Table, role: metadata.InheritedRole, source: str, inconsistencies: list[dict[str, Any]]
 ) -> Permissions | None:
     parents = [table.permissions[parent] for parent in role.role_set if parent in table.permissions]
     own = table.permissions.get(role.role_name, Permissions())
@@ -69,7 +70,7 @@ def _inherited(
         stated = getattr(own, operation)
         candidates = [getattr(p, operation) for p in parents if getattr(p, operation) is not None]
         if stated is None and any(candidate != candidates[0] for candidate in candidates):
-            inconsistencies.append(_disagreement(table, role.role_name, operation))
+            inconsistencies.append(_disagreement(table, role.role_name, operation, source))
             candidates = []
         writes[operation] = stated or (candidates[0] if candidates else None)
     found = Permissions(select, redactions=redactions, **writes)
@@ -120,13 +121,13 @@ def _together(fields: list[tuple[str, ...] | None]) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(name for names in fields for name in names or ()))
 
 
-def _disagreement(table: Table, role: str, operation: str) -> dict[str, Any]:
+def _disagreement(table: Table, role: str, operation: str, source: str) -> dict[str, Any]:
     """Hasura's form of what a role cannot inherit."""
-    entity = {"permission_type": operation, "source": "default", "table": table.name}
+    entity = {"permission_type": operation, "source": source, "table": table.name}
     return {
         "type": "inherited role permission inconsistency",
         "name": role,
         "entity": entity,
         "reason": f"Could not inherit permission for the role '{role}' for the entity: "
-        f"'{operation} permission, table: {table.name}, source: 'default''",
+        f"'{operation} permission, table: {table.name}, source: '{source}''",
     }

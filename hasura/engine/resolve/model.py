@@ -159,6 +159,8 @@ class Function:
     key: QualifiedName
     name: str
     aggregate_name: str
+    #: the input type of its arguments
+    args_type: str
     table: QualifiedName
     arguments: tuple[Argument, ...]
     returns_set: bool
@@ -171,8 +173,10 @@ class Function:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Source:
-    """Everything tracked. ``inconsistencies`` are Hasura's inconsistent metadata objects."""
+    """Everything tracked in one database. ``inconsistencies`` are Hasura's inconsistent metadata objects."""
 
+    name: str
+    customization: metadata.Customization
     tables: Mapping[QualifiedName, Table]
     functions: Mapping[QualifiedName, Function]
     roles: frozenset[str]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hasura.engine.catalog.model import PgType, QualifiedName
+    from hasura.engine.metadata.model import Customization
 
 # Hasura's PGScalarType to GraphQL name; a type that is not listed keeps its own name.
 _SCALARS = {
@@ -45,7 +46,7 @@ def default_name(key: QualifiedName) -> str:
     return name if schema == "public" else f"{schema}_{name}"
 
 
-def root_fields(name: str, custom: Mapping[str, object]) -> RootFields:
+def root_fields(name: str, custom: Mapping[str, object], customization: Customization) -> RootFields:
     """The root fields of a table with the GraphQL name ``name``; ``custom`` is ``custom_root_fields``."""
     defaults = {
         "select": name,
@@ -65,4 +66,4 @@ def root_fields(name: str, custom: Mapping[str, object]) -> RootFields:
         chosen = value.get("name") if isinstance(value, dict) else value
         if field in defaults and isinstance(chosen, str):
             defaults[field] = chosen
-    return RootFields(**defaults)
+    return RootFields(**{field: customization.field(name) for field, name in defaults.items()})

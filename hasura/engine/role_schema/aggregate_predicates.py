@@ -36,12 +36,13 @@ def aggregate_bool_exp(
     types: Types, table: Table, bool_exp: BoolExp, comparison_exp: ComparisonExp
 ) -> GraphQLInputObjectType:
     """``t_aggregate_bool_exp``. ``bool_exp`` and ``comparison_exp`` make the types it shares with other filters."""
-    name = f"{table.name}_aggregate_bool_exp"
+    base = f"{table.name}_aggregate_bool_exp"
+    name = types.name(base)
     columns = types.access(table).columns
     booleans = tuple(c for c in columns if c.scalar == "Boolean" and not c.is_array)
 
     def predicate(function: str, arguments: GraphQLInputType, scalar: str) -> GraphQLInputField:
-        inner = f"{name}_{function}"
+        inner = types.name(f"{base}_{function}")
         fields: GraphQLInputFieldMap = {
             "arguments": GraphQLInputField(arguments),
             "distinct": GraphQLInputField(GraphQLBoolean),
@@ -66,9 +67,9 @@ def aggregate_bool_exp(
 
 
 def _argument(types: Types, table: Table, function: str, columns: tuple[Column, ...]) -> GraphQLEnumType:
-    name = f"{table.name}_select_column_{table.name}_aggregate_bool_exp_{function}_arguments_columns"
+    base = f"{table.name}_select_column_{table.name}_aggregate_bool_exp_{function}_arguments_columns"
     values: dict[str, tuple[object, str | None]] = {
         column.name: (ColumnOf(column, types.redaction(table, column.sql_name)), "column name")
         for column in columns
     }
-    return types.enum(name, f'select "{function}" columns of table "{table.name}"', values)
+    return types.enum(types.name(base), f'select "{function}" columns of table "{table.name}"', values)

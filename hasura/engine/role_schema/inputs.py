@@ -143,7 +143,7 @@ def bool_exp(types: Types, table: Table) -> GraphQLInputObjectType:
                 )
         return result
 
-    name = f"{table.name}_bool_exp"
+    name = types.name(f"{table.name}_bool_exp")
     description = (
         f'Boolean expression to filter rows from the table "{table.name}". '
         "All fields are combined with a logical 'AND'."
@@ -261,7 +261,7 @@ def order_by(types: Types, table: Table) -> GraphQLInputObjectType:
                 )
         return result
 
-    name = f"{table.name}_order_by"
+    name = types.name(f"{table.name}_order_by")
     description = f'Ordering options when selecting data from "{table.name}".'
     return types.once(name, lambda: GraphQLInputObjectType(name, fields, description=description))
 
@@ -280,7 +280,7 @@ def aggregate_order_by(types: Types, table: Table) -> GraphQLInputObjectType:
     def fields() -> GraphQLInputFieldMap:
         result = {"count": GraphQLInputField(order_enum(types), extensions=carries(Count()))}
         for function, columns in aggregate_columns(types, table).items():
-            name = f"{table.name}_{function}_order_by"
+            name = types.name(f"{table.name}_{function}_order_by")
             inner = {
                 column.name: GraphQLInputField(order_enum(types), extensions=types.column_of(table, column))
                 for column in columns
@@ -291,7 +291,7 @@ def aggregate_order_by(types: Types, table: Table) -> GraphQLInputObjectType:
             )
         return result
 
-    name = f"{table.name}_aggregate_order_by"
+    name = types.name(f"{table.name}_aggregate_order_by")
     return types.once(
         name,
         lambda: GraphQLInputObjectType(
@@ -303,7 +303,7 @@ def aggregate_order_by(types: Types, table: Table) -> GraphQLInputObjectType:
 def stream_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
     """``batch_size``, ``cursor`` and ``where`` of ``t_stream``."""
     ordering = types.enum(
-        "cursor_ordering",
+        types.name("cursor_ordering"),
         "ordering argument of a cursor",
         {
             "ASC": ("ASC", "ascending ordering of the cursor"),
@@ -312,7 +312,7 @@ def stream_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
     )
 
     def values() -> GraphQLInputObjectType:
-        name = f"{table.name}_stream_cursor_value_input"
+        name = types.name(f"{table.name}_stream_cursor_value_input")
         fields = {
             column.name: GraphQLInputField(
                 types.column_input(column), extensions=types.column_of(table, column)
@@ -322,7 +322,7 @@ def stream_arguments(types: Types, table: Table) -> dict[str, GraphQLArgument]:
         description = "Initial value of the column from where the streaming should start"
         return types.once(name, lambda: GraphQLInputObjectType(name, fields, description=description))
 
-    name = f"{table.name}_stream_cursor_input"
+    name = types.name(f"{table.name}_stream_cursor_input")
     cursor = types.once(
         name,
         lambda: GraphQLInputObjectType(

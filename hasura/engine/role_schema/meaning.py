@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from hasura.engine.metadata.model import BoolExpJson
-    from hasura.engine.resolve.model import Column, ComputedField, Function, Relationship, Table
+    from hasura.engine.resolve.model import Column, ComputedField, Function, Relationship, Source, Table
 
 KEY = "meaning"
 #: in the extensions of a schema: whether its role may ask for ``__schema`` and ``__type``
 INTROSPECTABLE = "introspectable"
+#: a subscription's directive: it may have several root fields, as long as no namespace is among them
+SEVERAL_ROOTS = "_multiple_top_level_fields"
 #: in the extensions of an argument of type Int that takes a string as well
 MAY_BE_TEXT = "may be text"
 
@@ -107,6 +109,7 @@ class SelectRoot:
     """A root field that reads a table."""
 
     table: Table
+    source: Source
     kind: RowSet
 
 
@@ -116,6 +119,7 @@ class FunctionRoot:
 
     function: Function
     table: Table
+    source: Source
     aggregate: bool
 
 
@@ -124,6 +128,7 @@ class InsertRoot:
     """``insert_t`` and ``insert_t_one``."""
 
     table: Table
+    source: Source
     one: bool
 
 
@@ -132,6 +137,7 @@ class UpdateRoot:
     """``update_t``, ``update_t_by_pk`` and ``update_t_many``."""
 
     table: Table
+    source: Source
     kind: Literal["rows", "one", "many"]
 
 
@@ -140,7 +146,13 @@ class DeleteRoot:
     """``delete_t`` and ``delete_t_by_pk``."""
 
     table: Table
+    source: Source
     one: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A root field that holds the root fields of a source."""
 
 
 Meaning: TypeAlias = (
@@ -158,4 +170,5 @@ Meaning: TypeAlias = (
     | InsertRoot
     | UpdateRoot
     | DeleteRoot
+    | Namespace
 )

@@ -50,7 +50,7 @@ def _columns_input(
     *,
     all_required: bool = False,
 ) -> GraphQLInputObjectType:
-    name = f"{table.name}_{suffix}"
+    name = types.name(f"{table.name}_{suffix}")
 
     def field(column: Column) -> GraphQLInputField:
         type_ = types.column_input(column)
@@ -82,7 +82,7 @@ def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
             mutation_response(types, table),
             args={"objects": many, **conflict},
             description=f'insert data into the table: "{table.name}"',
-            extensions=carries(InsertRoot(table, one=False)),
+            extensions=carries(InsertRoot(table, types.source, one=False)),
         )
     }
     if access.select is not None:
@@ -93,13 +93,13 @@ def _inserts(types: Types, table: Table) -> GraphQLFieldMap:
                 **conflict,
             },
             description=f'insert a single row into the table: "{table.name}"',
-            extensions=carries(InsertRoot(table, one=True)),
+            extensions=carries(InsertRoot(table, types.source, one=True)),
         )
     return fields
 
 
 def _insert_input(types: Types, table: Table) -> GraphQLInputObjectType:
-    name = f"{table.name}_insert_input"
+    name = types.name(f"{table.name}_insert_input")
 
     def fields() -> dict[str, GraphQLInputField]:
         result = {
@@ -122,7 +122,7 @@ def _insert_input(types: Types, table: Table) -> GraphQLInputObjectType:
 
 
 def _nested_input(types: Types, target: Table, *, many: bool) -> GraphQLInputObjectType:
-    name = f"{target.name}_{'arr' if many else 'obj'}_rel_insert_input"
+    name = types.name(f"{target.name}_{'arr' if many else 'obj'}_rel_insert_input")
 
     def fields() -> dict[str, GraphQLInputField]:
         row_input = required(_insert_input(types, target))
@@ -145,7 +145,7 @@ def _choosable_keys(table: Table) -> list[UniqueKey]:
 
 def _on_conflict(types: Types, table: Table) -> GraphQLInputObjectType:
     constraint = types.enum(
-        f"{table.name}_constraint",
+        types.name(f"{table.name}_constraint"),
         f'unique or primary key constraints on table "{table.name}"',
         {
             key.name: (key, f"unique or primary key constraint on columns {', '.join(key.columns)}")
@@ -155,7 +155,7 @@ def _on_conflict(types: Types, table: Table) -> GraphQLInputObjectType:
     update_column = types.columns_enum(
         table, "update_column", f'update columns of table "{table.name}"', types.access(table).update or ()
     )
-    name = f"{table.name}_on_conflict"
+    name = types.name(f"{table.name}_on_conflict")
     fields = {
         "constraint": GraphQLInputField(required(constraint)),
         "update_columns": GraphQLInputField(required(GraphQLList(required(update_column))), default_value=[]),
@@ -193,7 +193,7 @@ def _update_operators(types: Types, table: Table) -> dict[str, GraphQLInputObjec
         )
     documents = [column for column in columns if scalars.is_jsonb(column)]
     for operator, (type_, description) in _JSONB_OPERATORS.items() if documents else ():
-        name = f"{table.name}{operator}_input"
+        name = types.name(f"{table.name}{operator}_input")
         fields = {
             column.name: GraphQLInputField(
                 type_ or types.column_input(column), extensions=carries(ColumnOf(column))
@@ -222,7 +222,7 @@ def _updates(types: Types, table: Table) -> GraphQLFieldMap:
         where = GraphQLArgument(
             required(bool_exp(types, table)), description="filter the rows which have to be updated"
         )
-        updates_name = f"{table.name}_updates"
+        updates_name = types.name(f"{table.name}_updates")
         updates = types.once(
             updates_name,
             lambda: GraphQLInputObjectType(
@@ -237,7 +237,7 @@ def _updates(types: Types, table: Table) -> GraphQLFieldMap:
             mutation_response(types, table),
             args={**arguments, "where": where},
             description=f'update data of the table: "{table.name}"',
-            extensions=carries(UpdateRoot(table, "rows")),
+            extensions=carries(UpdateRoot(table, types.source, "rows")),
         )
         fields[table.root_fields.update_many] = GraphQLField(
             GraphQLList(mutation_response(types, table)),
@@ -247,7 +247,7 @@ def _updates(types: Types, table: Table) -> GraphQLFieldMap:
                 )
             },
             description=f'update multiples rows of table: "{table.name}"',
-            extensions=carries(UpdateRoot(table, "many")),
+            extensions=carries(UpdateRoot(table, types.source, "many")),
         )
     if _selectable_key(types, table):
         key = _columns_input(
@@ -262,7 +262,7 @@ def _updates(types: Types, table: Table) -> GraphQLFieldMap:
             row(types, table),
             args={**arguments, "pk_columns": GraphQLArgument(required(key))},
             description=f'update single row of the table: "{table.name}"',
-            extensions=carries(UpdateRoot(table, "one")),
+            extensions=carries(UpdateRoot(table, types.source, "one")),
         )
     return fields
 
@@ -280,7 +280,7 @@ def _deletes(types: Types, table: Table) -> GraphQLFieldMap:
                 )
             },
             description=f'delete data from the table: "{table.name}"',
-            extensions=carries(DeleteRoot(table, one=False)),
+            extensions=carries(DeleteRoot(table, types.source, one=False)),
         )
     }
     if _selectable_key(types, table):
@@ -288,7 +288,7 @@ def _deletes(types: Types, table: Table) -> GraphQLFieldMap:
             row(types, table),
             args=key_arguments(types, table),
             description=f'delete single row from the table: "{table.name}"',
-            extensions=carries(DeleteRoot(table, one=True)),
+            extensions=carries(DeleteRoot(table, types.source, one=True)),
         )
     return fields
 

@@ -82,7 +82,8 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
         return dict(sorted(result.items()))
 
     description = table.comment or f'columns and relationships of "{table.name}"'
-    return types.once(table.name, lambda: GraphQLObjectType(table.name, fields, description=description))
+    name = types.name(table.name)
+    return types.once(name, lambda: GraphQLObjectType(name, fields, description=description))
 
 
 def _column(types: Types, table: Table, column: Column) -> GraphQLField:
@@ -97,7 +98,7 @@ def _column(types: Types, table: Table, column: Column) -> GraphQLField:
 
 
 def _computed(types: Types, table: Table, computed: ComputedField) -> GraphQLField | None:
-    name = f"{computed.function[1]}_{table.name}_args"
+    name = types.name(f"{computed.function[1]}_{table.name}_args")
     arguments = function_arguments(types, name, computed.function[1], computed.given)
     if computed.target is None:
         if computed.scalar in scalars.JSON:
@@ -123,7 +124,7 @@ def _computed(types: Types, table: Table, computed: ComputedField) -> GraphQLFie
 
 def aggregate(types: Types, table: Table) -> GraphQLObjectType:
     """``t_aggregate``."""
-    name = f"{table.name}_aggregate"
+    name = types.name(f"{table.name}_aggregate")
     return types.once(
         name,
         lambda: GraphQLObjectType(
@@ -158,14 +159,14 @@ def _aggregate_fields(types: Types, table: Table) -> GraphQLObjectType:
             )
         return result
 
-    name = f"{table.name}_aggregate_fields"
+    name = types.name(f"{table.name}_aggregate_fields")
     description = f'aggregate fields of "{table.name}"'
     return types.once(name, lambda: GraphQLObjectType(name, fields, description=description))
 
 
 def _function_fields(types: Types, table: Table, function: str, columns: list[Column]) -> GraphQLObjectType:
     keeps_type = scalars.NUMERIC_AGGREGATES.get(function, True)
-    name = f"{table.name}_{function}_fields"
+    name = types.name(f"{table.name}_{function}_fields")
     return types.once(
         name,
         lambda: GraphQLObjectType(
@@ -202,6 +203,6 @@ def mutation_response(types: Types, table: Table) -> GraphQLObjectType:
             )
         return result
 
-    name = f"{table.name}_mutation_response"
+    name = types.name(f"{table.name}_mutation_response")
     description = f'response of any mutation on the table "{table.name}"'
     return types.once(name, lambda: GraphQLObjectType(name, fields, description=description))

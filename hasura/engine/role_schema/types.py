@@ -6,6 +6,7 @@ messages, a message has a session), so their fields are thunks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from graphql import (
@@ -32,15 +33,31 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=GraphQLNamedType)
 
 
-class Types:
-    """The registry that the modules of this stage share while they build one schema."""
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """One schema under construction: for whom, its types so far, and each source's own names for them."""
 
-    def __init__(self, source: Source, role: str, *, backend: bool) -> None:
+    role: str
+    backend: bool
+    types: dict[str, GraphQLNamedType] = field(default_factory=dict)
+    of_source: dict[str, Types] = field(default_factory=dict)
+
+
+class Types:
+    """What the modules of this stage share while they build one source's part of a schema."""
+
+    def __init__(self, source: Source, schema: Schema) -> None:
         self.source = source
-        self.role = role
-        self.backend = backend
-        self._types: dict[str, GraphQLNamedType] = {}
+        self.role = schema.role
+        self.backend = schema.backend
+        self.of_source = schema.of_source
+        self._types = schema.types
         self._access: dict[QualifiedName, Access] = {}
+        schema.of_source[source.name] = self
+
+    def name(self, usual: str) -> str:
+        """A type's name, as the source customizes it."""
+        return self.source.customization.type(usual)
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """The type called ``name``; made by ``make`` at first need."""
@@ -121,4 +138,4 @@ class Types:
         }
         if not values:
             values = {"_PLACEHOLDER": (None, "placeholder (do not use)")}
-        return self.enum(f"{table.name}_{suffix}", description, values)
+        return self.enum(self.name(f"{table.name}_{suffix}"), description, values)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from hasura.engine.errors import AccessDenied, EngineError
+from hasura.engine.errors import AccessDenied, EngineError, InvalidConfiguration
+from hasura.engine.metadata.connection import UnusableConnectionError
 from hasura.engine.metadata_ops.arguments import expect, field
-from hasura.engine.metadata_ops.sources import connection_url
 from hasura.engine.metadata_ops.working import Working
 from hasura.engine.session import ADMIN
 from hasura.engine.sql_api import run_sql
+
+from .catalogs import Inside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -52,6 +54,16 @@ class Run:
         """What this request sees: its own draft's, or what is served."""
         return self.engine.snapshot if self._draft is None else self._draft.snapshot
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The document that the snapshot is of."""
+        return self.snapshot.metadata if self._draft is None else self._draft.document
+
+    def look_again(self, source: str) -> None:
+        """SQL may have changed what the draft, if there is one, has read of a source."""
+        if self._draft is not None:
+            self._draft.look_at(source, again=True)
+
     def check_admin(self) -> None:
         """:raises AccessDenied: the caller is no admin."""
         if self.session.role != ADMIN:
@@ -69,15 +81,21 @@ async def sql_command(run: Run, args: Any) -> Any:
     """``run_sql``."""
     run.check_admin()
     request = run_sql.read_arguments(args)
-    source = Working(run.snapshot.metadata, run.snapshot).source(request.source)
-    own = request.source == run.snapshot.source_name
-    url = run.engine.settings.database_url if own else connection_url(source)
-    async with run_sql.connected(url) as connection:
-        if not own or not request.checked:
+    try:
+        entry = Working(run.metadata, run.snapshot).source(request.source)
+        conninfo = run.engine.databases.connection(entry).conninfo
+    except UnusableConnectionError as error:
+        raise InvalidConfiguration(f"Inconsistent object: {error}", "$.args") from None
+    async with run_sql.connected(conninfo) as connection:
+        if not request.checked:
             async with run_sql.transaction(connection, request):
-                return await run_sql.execute(connection, request)
+                answer = await run_sql.execute(connection, request)
+            run.look_again(request.source)
+            return answer
         draft = await run.draft()
-        async with draft.following(connection, run_sql.transaction(connection, request)) as take:
+        transaction = run_sql.transaction(connection, request)
+        beside = conninfo == run.engine.settings.metadata_url
+        async with draft.following(Inside(request.source, connection), transaction, beside=beside) as take:
             answer, document = await run_sql.execute_and_follow(
                 connection, request, draft.document, draft.snapshot
             )

@@ -6,22 +6,24 @@ import contextlib
 import copy
 from typing import TYPE_CHECKING, Any
 
-from hasura.engine.catalog.read import read_catalog
+from hasura.engine.catalog.model import Catalog
 from hasura.engine.errors import EngineError, InconsistentMetadata, InvalidConfiguration, ParseFailed
+from hasura.engine.metadata_ops.arguments import DEFAULT_SOURCE
 from hasura.engine.metadata_ops.roles import check_cycles
-from hasura.engine.metadata_ops.working import Working
+from hasura.engine.metadata_ops.working import Working, named
+from hasura.engine.snapshot import read_metadata
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
-    import psycopg
-
     from hasura.engine.metadata_ops.working import Operation
     from hasura.engine.metadata_store import MetadataStore
     from hasura.engine.snapshot import Snapshot
 
-    Builder = Callable[[dict[str, Any], psycopg.AsyncConnection[Any]], Awaitable[Snapshot]]
+    from .catalogs import Catalogs, Inside
+
+    Builder = Callable[[dict[str, Any], Catalogs, Inside | None], Awaitable[Snapshot]]
 
 
 #: the type of a report that no object is at fault for
@@ -45,8 +47,8 @@ class Draft:
         resource_version: int,
         build: Builder,
         *,
-        data: psycopg.AsyncConnection[Any],
-        beside: MetadataStore | None,
+        catalogs: Catalogs,
+        store: MetadataStore,
     ) -> None:
         self.document = self.stored = document
         self.snapshot = snapshot
@@ -55,10 +57,12 @@ class Draft:
         self.changed = False
         #: SQL that may have changed tables has been committed: a snapshot from before it is stale
         self.database_changed = False
+        #: of the databases as ``snapshot`` knows them
+        self.catalogs = catalogs
         self._build = build
-        self._data = data
-        #: the store where it is in the database of the tables
-        self._beside = beside
+        self._store = store
+        #: sources whose databases have been read for this request
+        self._fresh: set[str] = set()
 
     async def apply(self, operation: Operation, args: Any) -> Any:
         """The operation's answer.
@@ -69,6 +73,7 @@ class Draft:
         work = Working(copy.deepcopy(self.document), self.snapshot)
         outcome = operation(work, args)
         if work.document != self.document:
+            self.look_at(args.get("source", DEFAULT_SOURCE) if isinstance(args, dict) else DEFAULT_SOURCE)
             try:
                 snapshot = await self.build(work.document)
             except ParseFailed as error:
@@ -84,6 +89,7 @@ class Draft:
         :raises InconsistentMetadata: it does not fit the database, and ``allow_inconsistent`` is false.
         """
         check_cycles(document)
+        self.catalogs.forget()
         snapshot = await self.build(document)
         if snapshot.inconsistencies and not allow_inconsistent:
             raise InconsistentMetadata(
@@ -96,47 +102,69 @@ class Draft:
         """What the next command builds on."""
         self.document, self.snapshot, self.changed = document, snapshot, True
 
+    def look_at(self, source: str, *, again: bool = False) -> None:
+        """A source's database may have changed since it was read: once for a request, and ``again`` after SQL."""
+        if again or source not in self._fresh:
+            self._fresh.add(source)
+            entry = named(self.document.get("sources", []), source)
+            if entry is not None:
+                self.catalogs.forget(entry)
+
     @contextlib.asynccontextmanager
     async def following(
-        self, connection: psycopg.AsyncConnection[Any], transaction: AbstractAsyncContextManager[None]
+        self,
+        inside: Inside,
+        transaction: AbstractAsyncContextManager[None],
+        *,
+        beside: bool,
     ) -> AsyncIterator[Callable[[dict[str, Any]], Awaitable[None]]]:
-        """SQL runs in ``transaction`` on ``connection``; what is yielded takes the metadata that fits its outcome.
+        """SQL runs in ``transaction``; what is yielded takes the metadata that fits its outcome.
 
-        Where both are in one database, they are committed as one.
+        Where both are in one database (``beside``), they are committed as one.
 
         :raises NewlyInconsistent: the outcome leaves objects without what they need; the SQL is undone.
         """
         taken: tuple[dict[str, Any], Snapshot] | None = None
         version = None
+        catalogs = self.catalogs.copy()
 
         async def take(document: dict[str, Any]) -> None:
             nonlocal taken, version
-            snapshot = await self.build(document, connection)
+            snapshot = await self._build(document, catalogs, inside)
             check_consistency(self.snapshot, snapshot, None)
             taken = (document, snapshot)
-            if self._beside is not None and not self.changed:
-                version = await self._beside.save(connection, document, self.resource_version)
+            if beside and not self.changed:
+                version = await self._store.save(inside.connection, document, self.resource_version)
 
         async with transaction:
             yield take
         if taken is None:
             return
         self.database_changed = True
+        self.catalogs = catalogs
         if version is None:
             self.take(*taken)
         else:
             self.document, self.snapshot = taken
             self.stored, self.resource_version = taken[0], version
 
-    async def build(
-        self, document: dict[str, Any], data: psycopg.AsyncConnection[Any] | None = None
-    ) -> Snapshot:
-        """The snapshot of a document over the database, as ``data`` sees it where that is given."""
-        return await self._build(document, data or self._data)
+    async def catalog(self, source: str) -> Catalog:
+        """What a source's database holds.
 
-    async def table_names(self) -> set[tuple[str, str]]:
-        """Schema and name of every table and view of the database."""
-        return set((await read_catalog(self._data)).tables)
+        :raises NotExists: there is no such source.
+        :raises InvalidConfiguration: it cannot be reached.
+        """
+        entry = Working(self.document, self.snapshot).source(source)
+        self.look_at(source)
+        alone = {"version": 3, "sources": [entry]}
+        found = (await self.catalogs.read(read_metadata(alone), alone)).get(source)
+        if isinstance(found, Catalog):
+            return found
+        raise InvalidConfiguration(f'source with name "{source}" is inconsistent', "$.args")
+
+    async def build(self, document: dict[str, Any]) -> Snapshot:
+        """The snapshot of a document over the databases."""
+        return await self._build(document, self.catalogs, None)
 
 
 def check_consistency(before: Snapshot, after: Snapshot, about: str | None) -> None:

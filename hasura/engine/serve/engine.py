@@ -11,7 +11,6 @@ import psycopg
 import structlog
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
-from psycopg_pool import AsyncConnectionPool
 
 from hasura.engine.allowlist import Allowlist
 from hasura.engine.api_limits import ApiLimits
@@ -19,13 +18,14 @@ from hasura.engine.auth.authenticator import Authenticator
 from hasura.engine.document.parse import bounded_depth
 from hasura.engine.errors import DatabaseUnavailable, EngineError
 from hasura.engine.execute.failures import translate
-from hasura.engine.live.queries import LiveQueries
 from hasura.engine.metadata.directory import load_metadata_directory
 from hasura.engine.metadata_store import MetadataStore, StoredMetadata, stale
 from hasura.engine.offload import aside, is_long
-from hasura.engine.snapshot import build_snapshot
+from hasura.engine.snapshot import build_snapshot, read_metadata
 
+from .catalogs import Catalogs
 from .cors import CorsPolicy
+from .databases import POOL_TIMEOUT, Databases, pool
 from .draft import Draft
 from .ws_messages import Close
 
@@ -33,16 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from hasura.engine.document.parse import Operation
-    from hasura.engine.execute.run import Pool
+    from hasura.engine.execute.run import Pool, Pools
+    from hasura.engine.live.queries import LiveQueries
     from hasura.engine.pipeline import GraphQLRequest
     from hasura.engine.session import Session
     from hasura.engine.settings import Settings
     from hasura.engine.snapshot import Snapshot
 
+    from .catalogs import Inside
     from .ws import Connection
-
-#: Seconds that a request waits for a free connection.
-POOL_TIMEOUT = 5.0
 
 #: Seconds that a health check waits for one.
 HEALTH_TIMEOUT = 2.0
@@ -54,6 +53,8 @@ log = structlog.get_logger("schema-sync")
 class _Served:
     snapshot: Snapshot
     resource_version: int
+    #: what the snapshot was made of
+    catalogs: Catalogs
 
 
 class Engine:
@@ -65,14 +66,8 @@ class Engine:
             settings.admin_secret, settings.jwt_secret, settings.unauthorized_role
         )
         self.cors = CorsPolicy(settings)
-        self.pool = _pool(
-            settings.database_url,
-            "data",
-            size=settings.pg_connections,
-            lifetime=settings.pg_conn_lifetime,
-        )
-        self.live = LiveQueries(settings, self.pool)
-        self._metadata_pool = _pool(
+        self.databases = Databases(settings)
+        self._metadata_pool = pool(
             settings.metadata_url, "metadata", size=2, lifetime=settings.pg_conn_lifetime
         )
         self._store = MetadataStore()
@@ -92,10 +87,9 @@ class Engine:
         """Serves for as long as this lasts."""
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self.authenticator.keys.kept_fresh())
-            for pool in (self.pool, self._metadata_pool):
-                await pool.open()
-                stack.push_async_callback(pool.close)
-            await stack.enter_async_context(self.live.listening())
+            await self._metadata_pool.open()
+            stack.push_async_callback(self._metadata_pool.close)
+            stack.push_async_callback(self.databases.close)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             follower = tasks.create_task(self._follow_metadata(), name="schema-sync")
             # With the database up, the first request finds an engine that serves.
@@ -112,6 +106,18 @@ class Engine:
         if self._served is None:
             raise DatabaseUnavailable("the engine has not reached its database yet")
         return self._served.snapshot
+
+    @property
+    def pools(self) -> Pools:
+        """The connections to each source."""
+        return self.databases.pools
+
+    def live(self, source: str) -> LiveQueries:
+        """The live queries on a source.
+
+        :raises DatabaseUnavailable: it is not served.
+        """
+        return self.databases[source].live
 
     async def admit(self, session: Session, request: GraphQLRequest, operation: Operation, ip: str) -> None:
         """Asks the allowlist and the API limits.
@@ -143,21 +149,20 @@ class Engine:
         :raises DatabaseUnavailable: PostgreSQL cannot be reached.
         """
         _ = self.snapshot
-        async with self._changing, self._metadata_connection() as connection, self._data_connection() as data:
+        async with self._changing, self._metadata_connection() as connection:
             stored = await self._store.load(connection)
             if based_on is not None and based_on != stored.resource_version:
                 raise stale(based_on)
             served = self._served
             if served is None or served.resource_version != stored.resource_version:
-                served = _Served(await self._build(stored.metadata, data), stored.resource_version)
-            one = self.settings.metadata_url == self.settings.database_url
+                served = await self._made(stored)
             draft = Draft(
                 stored.metadata,
                 served.snapshot,
                 stored.resource_version,
                 self._build,
-                data=data,
-                beside=self._store if one else None,
+                catalogs=served.catalogs.copy(),
+                store=self._store,
             )
             try:
                 yield draft
@@ -165,11 +170,11 @@ class Engine:
                 if draft.changed:
                     version = await self._store.save(connection, draft.document, version)
                 if draft.changed or draft.database_changed:
-                    await self._serve(_Served(draft.snapshot, version), data)
+                    await self._serve(_Served(draft.snapshot, version, draft.catalogs))
             except BaseException:
                 if draft.database_changed:
-                    snapshot = await self._build(draft.stored, data)
-                    await self._serve(_Served(snapshot, draft.resource_version), data)
+                    snapshot = await self._build(draft.stored, draft.catalogs)
+                    await self._serve(_Served(snapshot, draft.resource_version, draft.catalogs))
                 raise
 
     async def catalog_state(self) -> dict[str, Any]:
@@ -211,20 +216,29 @@ class Engine:
                 version = await self._store.save(connection, self._to_apply, stored.resource_version)
                 stored = StoredMetadata(self._to_apply, version)
             self._to_apply = None
-            async with self._data_connection() as data:
-                snapshot = await self._build(stored.metadata, data)
-                await self._serve(_Served(snapshot, stored.resource_version), data)
+            await self._serve(await self._made(stored))
 
-    async def _build(self, metadata: dict[str, Any], data: psycopg.AsyncConnection[Any]) -> Snapshot:
-        return await build_snapshot(
+    async def _made(self, stored: StoredMetadata) -> _Served:
+        """All databases are read anew: somebody else changed the metadata, and perhaps tables as well."""
+        catalogs = Catalogs(self.databases)
+        snapshot = await self._build(stored.metadata, catalogs)
+        return _Served(snapshot, stored.resource_version, catalogs)
+
+    async def _build(
+        self, metadata: dict[str, Any], catalogs: Catalogs, inside: Inside | None = None
+    ) -> Snapshot:
+        document = read_metadata(metadata)
+        return build_snapshot(
             metadata,
-            data,
+            document,
+            await catalogs.read(document, metadata, inside),
             stringify_numeric=self.settings.stringify_numeric_types,
             infer_function_permissions=self.settings.infer_function_permissions,
         )
 
-    async def _serve(self, served: _Served, data: psycopg.AsyncConnection[Any]) -> None:
+    async def _serve(self, served: _Served) -> None:
         first = self._served is None
+        await self.databases.open(served.snapshot)
         self._served = served
         self._allowlist = Allowlist(served.snapshot.metadata)
         self.api_limits = ApiLimits.of(served.snapshot.metadata, self._rates)
@@ -232,19 +246,16 @@ class Engine:
             # Their plans were made under other permissions.
             for connection in self.connections:
                 connection.tell([Close(1012, "Server state changed, restarting the server")])
-        await self.live.track(data, served.snapshot.tables)
+        await self.databases.settle(served.snapshot)
         log.info(
             "serving metadata",
             resource_version=served.resource_version,
-            tables=len(served.snapshot.tables),
+            tables=sum(len(source.tables) for source in served.snapshot.sources.values()),
             inconsistent_objects=served.snapshot.inconsistencies,
         )
 
     def _metadata_connection(self) -> contextlib.AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]:
         return _connection(self._metadata_pool)
-
-    def _data_connection(self) -> contextlib.AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]:
-        return _connection(self.pool)
 
 
 @contextlib.asynccontextmanager
@@ -257,18 +268,3 @@ async def _connection(
             yield connection
     except psycopg.OperationalError as error:
         raise translate(error) from error
-
-
-def _pool(url: str, name: str, *, size: int, lifetime: float) -> Pool:
-    return AsyncConnectionPool(
-        url,
-        name=name,
-        min_size=min(2, size),
-        max_size=size,
-        max_lifetime=lifetime,
-        timeout=POOL_TIMEOUT,
-        # An attempt that fails is given up soon: the next request makes a new one, without a growing delay.
-        reconnect_timeout=2,
-        open=False,
-        kwargs={"autocommit": True, "connect_timeout": 5, "application_name": f"hasura-engine-{name}"},
-    )

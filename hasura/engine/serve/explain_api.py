@@ -17,6 +17,7 @@ from hasura.engine.execute.failures import translated
 from hasura.engine.execute.operands import Inputs
 from hasura.engine.metadata_ops.arguments import Arguments, expect
 from hasura.engine.plan import nodes as n
+from hasura.engine.response import Object
 from hasura.engine.session import ADMIN, Session
 
 from .answers import api_refusal, json_answer
@@ -24,12 +25,15 @@ from .bodies import graphql_request, read_json
 from .headers import header_map
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import Request
     from starlette.responses import Response
 
     from hasura.engine.document.parse import Operation
-    from hasura.engine.execute.run import Pool
+    from hasura.engine.execute.run import Pool, Pools
     from hasura.engine.prepared import RoleSchema
+    from hasura.engine.response import Origin
 
     from .engine import Engine
 
@@ -49,8 +53,8 @@ async def explain(request: Request) -> Response:
         if operation.kind == "mutation":
             raise InvalidParams("only queries can be explained")
         if operation.kind == "subscription":
-            return json_answer(await _subscription(engine.pool, role, operation, inputs))
-        return json_answer(await _query(engine.pool, role, operation, inputs))
+            return json_answer(await _subscription(engine.pools, role, operation, inputs))
+        return json_answer(await _query(engine.pools, role, operation, inputs))
     except EngineError as error:
         return api_refusal(error)
 
@@ -62,22 +66,36 @@ def _session(user: dict[str, Any]) -> Session:
     return Session(variables.pop("x-hasura-role", ADMIN), variables, trusted_backend=True)
 
 
-async def _query(pool: Pool, role: RoleSchema, operation: Operation, inputs: Inputs) -> list[dict[str, Any]]:
-    """An entry for each root field. All of them are columns of one statement, so each has the same."""
+async def _query(
+    pools: Pools, role: RoleSchema, operation: Operation, inputs: Inputs
+) -> list[dict[str, Any]]:
+    """An entry for each root field. Those of one source are columns of one statement, so each has the same."""
     prepared = role.prepare(operation, inputs.variables)
-    sql, plan = None, None
-    if prepared.query is not None:
-        sql = prepared.query.alone.sql
-        plan = await _plan(pool, sql, inputs.parameters(prepared.query.alone.operands))
-    return [
-        {"field": alias, "sql": sql, "plan": plan}
-        if isinstance(origin, int)
-        else {"field": alias, "sql": None, "plan": None}
-        for alias, origin in prepared.roots
-    ]
+    shown: dict[int, tuple[str, list[str]]] = {}
+    for read in prepared.reads:
+        alone = read.statement.alone
+        lines = await _plan(pools[read.source], alone.sql, inputs.parameters(alone.operands))
+        shown.update(dict.fromkeys(read.places, (alone.sql, lines)))
+    entries = []
+    for alias, origin in _flat(prepared.roots):
+        statement = shown.get(origin) if isinstance(origin, int) else None
+        sql, plan = statement or (None, None)
+        entries.append({"field": alias, "sql": sql, "plan": plan})
+    return entries
 
 
-async def _subscription(pool: Pool, role: RoleSchema, operation: Operation, inputs: Inputs) -> dict[str, Any]:
+def _flat(roots: Object) -> Iterator[tuple[str, Origin]]:
+    """The root fields, those under a namespace too."""
+    for alias, origin in roots.fields:
+        if isinstance(origin, Object):
+            yield from _flat(origin)
+        else:
+            yield alias, origin
+
+
+async def _subscription(
+    pools: Pools, role: RoleSchema, operation: Operation, inputs: Inputs
+) -> dict[str, Any]:
     """The statement that all subscribers of this shape share, and what is this one's own."""
     prepared = role.prepare_live(operation, inputs.variables)
     operands = prepared.statement.operands
@@ -86,7 +104,7 @@ async def _subscription(pool: Pool, role: RoleSchema, operation: Operation, inpu
     parameters = {"result_ids": [uuid4()], "result_vars": [multiplexed]}
     return {
         "sql": prepared.statement.sql,
-        "plan": await _plan(pool, prepared.statement.sql, parameters),
+        "plan": await _plan(pools[prepared.source], prepared.statement.sql, parameters),
         "variables": {**_variables(operands, inputs), "cursor": cursor},
     }
 

@@ -99,5 +99,5 @@ async def _answer(engine: Engine, session: Session, request: GraphQLRequest, add
     if operation.kind == "subscription":
         raise UnexpectedPayload("subscriptions are not supported over HTTP, use websockets instead")
     await engine.admit(session, request, operation, address)
-    work = pipeline.answer(engine.snapshot, engine.pool, session, request)
+    work = pipeline.answer(engine.snapshot, engine.pools, session, request)
     return await (work if engine.api_limits is None else engine.api_limits.timed(session, work))

@@ -32,7 +32,7 @@ class _Rows:
     def __init__(self, run: Run, args: Any, operation: str) -> None:
         self.run = run
         self.given = Arguments(args)
-        self.source: Source = run.snapshot.source
+        self.source: Source = run.snapshot.source(self.given.source)
         key = self.given.key("table")
         table = self.source.tables.get(key)
         if table is None:
@@ -52,6 +52,10 @@ class _Rows:
         """An argument of the root field, given as a variable."""
         self._root.append(self.argument(name, type_, value))
 
+    def type(self, table: Table, usual: str) -> str:
+        """The name of a type of ``table``'s."""
+        return self.source.customization.type(f"{table.name}_{usual}")
+
     def argument(self, name: str, type_: str, value: Any) -> str:
         """An argument of any field, whose value is a variable."""
         variable = f"v{len(self._variables)}"
@@ -62,19 +66,21 @@ class _Rows:
         """The rows' condition."""
         if needed or self.given.given.get("where") is not None:
             condition = _condition(self.source, self.table, self.given.object("where"), "$.args.where")
-            self.variable("where", f"{self.table.name}_bool_exp!", condition)
+            self.variable("where", f"{self.type(self.table, 'bool_exp')}!", condition)
 
     def which(self, table: Table, given: Arguments) -> list[str]:
         """``where``, ``order_by``, ``limit`` and ``offset`` as arguments of a field of ``table``'s rows."""
         arguments = []
         if given.given.get("where") is not None:
             condition = _condition(self.source, table, given.object("where"), given.at("where"))
-            arguments.append(self.argument("where", f"{table.name}_bool_exp!", condition))
+            arguments.append(self.argument("where", f"{self.type(table, 'bool_exp')}!", condition))
         order = given.given.get("order_by")
         if order is not None:
             arguments.append(
                 self.argument(
-                    "order_by", f"[{table.name}_order_by!]", _order(table, order, given.at("order_by"))
+                    "order_by",
+                    f"[{self.type(table, 'order_by')}!]",
+                    _order(table, order, given.at("order_by")),
                 )
             )
         for name in ("limit", "offset"):
@@ -96,18 +102,20 @@ class _Rows:
         """
         declared = ", ".join(f"${name}: {type_}" for name, (type_, _) in self._variables.items())
         given = ", ".join(self._root)
-        text = (
-            f"{kind} command{f'({declared})' if declared else ''} "
-            f"{{ answer: {root}{f'({given})' if given else ''} {selection} }}"
-        )
+        namespace = self.source.customization.namespace
+        field = f"answer: {root}{f'({given})' if given else ''} {selection}"
+        if namespace is not None:
+            field = f"answer: {namespace} {{ {field} }}"
+        text = f"{kind} command{f'({declared})' if declared else ''} {{ {field} }}"
         variables = {name: value for name, (_, value) in self._variables.items()}
         request = pipeline.GraphQLRequest(text, None, variables)
         try:
-            body = await pipeline.answer(self.run.snapshot, self.run.engine.pool, self.run.session, request)
+            body = await pipeline.answer(self.run.snapshot, self.run.engine.pools, self.run.session, request)
         except EngineError as error:
             error.path = "$.args"
             raise
-        return orjson.loads(body)["data"]["answer"]
+        found = orjson.loads(body)["data"]["answer"]
+        return found if namespace is None else found["answer"]
 
     def columns(self, names: Iterable[Any]) -> str:
         """A selection set of columns under their SQL names, and relationships."""
@@ -179,12 +187,12 @@ async def insert(run: Run, args: Any) -> Any:
         rows.names(expect(dict, each, f"$.args.objects[{place}]", "Object"), f"$.args.objects[{place}]")
         for place, each in enumerate(rows.given.list("objects"))
     ]
-    rows.variable("objects", f"[{rows.table.name}_insert_input!]!", objects)
+    rows.variable("objects", f"[{rows.type(rows.table, 'insert_input')}!]!", objects)
     if rows.given.given.get("on_conflict") is not None:
         conflict = Arguments(rows.given.object("on_conflict"), "$.args.on_conflict")
         given = list(dict.fromkeys(name for each in objects for name in each))
         rows.variable(
-            "on_conflict", f"{rows.table.name}_on_conflict", _on_conflict(rows.table, conflict, given)
+            "on_conflict", rows.type(rows.table, "on_conflict"), _on_conflict(rows.table, conflict, given)
         )
     return await rows.write(rows.table.root_fields.insert)
 
@@ -197,7 +205,7 @@ async def update(run: Run, args: Any) -> Any:
         change = rows.given.given.get(f"${name}")
         if change:
             values = rows.names(expect(dict, change, f"$.args.${name}", "Object"), f"$.args.${name}")
-            rows.variable(f"_{name}", f"{rows.table.name}_{name}_input", values)
+            rows.variable(f"_{name}", rows.type(rows.table, f"{name}_input"), values)
     return await rows.write(rows.table.root_fields.update)
 
 

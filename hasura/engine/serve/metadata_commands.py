@@ -94,10 +94,9 @@ async def suggest(run: Run, args: Any) -> Any:
 
 async def source_tables(run: Run, args: Any) -> Any:
     """The tables and views of a source's database, tracked or not."""
-    given = Arguments(args)
-    given.text("source")
-    draft = await run.draft()
-    return [as_json(key) for key in sorted(await draft.table_names())]
+    name = Arguments(args).text("source")
+    catalog = await (await run.draft()).catalog(name)
+    return [as_json(key) for key in sorted(catalog.tables)]
 
 
 async def source_kinds(_run: Run, _args: Any) -> Any:
@@ -107,15 +106,15 @@ async def source_kinds(_run: Run, _args: Any) -> Any:
 
 async def internal_state(run: Run, _args: Any) -> Any:
     """What is served, in broad strokes: the forms of Hasura's own caches are nobody's contract."""
-    source = run.snapshot.source
-    return {
-        "tables": {
-            f"{schema}.{name}": sorted(table.columns) for (schema, name), table in source.tables.items()
-        },
-        "functions": [f"{schema}.{name}" for schema, name in source.functions],
-        "roles": sorted(source.roles),
-        "inconsistent_objects": run.snapshot.inconsistencies,
+    sources = {
+        name: {
+            "tables": {".".join(key): sorted(table.columns) for key, table in source.tables.items()},
+            "functions": [".".join(key) for key in source.functions],
+            "roles": sorted(source.roles),
+        }
+        for name, source in run.snapshot.sources.items()
     }
+    return {"sources": sources, "inconsistent_objects": run.snapshot.inconsistencies}
 
 
 async def catalog_state(run: Run, _args: Any) -> Any:

@@ -172,9 +172,11 @@ class Connection:
             await self._engine.admit(session, request, read, self._address)
             if read.kind == "subscription":
                 plan = await pipeline.live(snapshot, session, request)
-                subscription = await self._engine.live.subscribe(plan, _LiveSink(self, operation))
+                subscription = await self._engine.live(plan.source).subscribe(
+                    plan, _LiveSink(self, operation)
+                )
             else:
-                work = pipeline.answer(snapshot, self._engine.pool, session, request)
+                work = pipeline.answer(snapshot, self._engine.pools, session, request)
                 limits = self._engine.api_limits
                 answer = await (work if limits is None else limits.timed(session, work))
                 self.tell([self._dialect.result(operation, answer), *self._dialect.completed(operation)])

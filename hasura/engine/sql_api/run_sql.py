@@ -173,5 +173,5 @@ async def execute_and_follow(
     source = work.source(request.source)
     before = await look(connection, source)
     answer = await execute(connection, request)
-    await follow(connection, source, snapshot.source, before, cascade=request.cascade)
+    await follow(connection, source, snapshot.source(request.source), before, cascade=request.cascade)
     return answer, work.document

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from hasura.engine.plan import nodes as n
 from hasura.engine.to_sql.reads import field, json_list, json_object, needed, object_of, rows
 from hasura.engine.to_sql.statement import (
     Context,
@@ -20,14 +21,15 @@ from hasura.engine.to_sql.statement import (
 )
 
 if TYPE_CHECKING:
-    from hasura.engine.plan import nodes as n
+    from collections.abc import Sequence
+
     from hasura.engine.resolve.model import Source
 
 #: stands for "no row around": root fields have no pairs to join by
 _NO_ROW = Row(sa.table("nothing"), "nothing")
 
 
-def query(source: Source, roots: list[n.Field]) -> Statement:
+def query(source: Source, roots: Sequence[n.Action]) -> Statement:
     """One row with a column of JSON text for each root field."""
     binder = Parameters()
     ctx = Context(source, binder)
@@ -35,7 +37,7 @@ def query(source: Source, roots: list[n.Field]) -> Statement:
     return compiled(sa.select(*columns), binder.operands)
 
 
-def shared_query(source: Source, roots: list[n.Field]) -> Statement:
+def shared_query(source: Source, roots: Sequence[n.Action]) -> Statement:
     """As ``query``, for each list of texts in the list ``result_vars``: a row ``(place, …)``, places from 1.
 
     PostgreSQL expects a hundred rows of this function whatever it is given (of ``unnest``, as many as there are), so
@@ -62,20 +64,32 @@ def _subscribers() -> sa.FromClause:
     )
 
 
-def live_query(source: Source, roots: tuple[tuple[str, n.Field], ...]) -> Statement:
+def live_query(plan: n.LivePlan) -> Statement:
     """A row ``(result_id, data)`` for each subscriber in ``result_ids`` and ``result_vars``."""
     binder = ResultVariables()
-    ctx = Context(source, binder)
-    data = json_object([(alias, field(root, ctx, _NO_ROW)) for alias, root in roots])
+    data = _data(Context(plan.source, binder), plan.roots)
     subscribers = _subscribers()
     statement = sa.select(sa.literal_column("_subs.result_id"), as_text(data)).select_from(subscribers)
     return compiled(statement, binder.operands)
 
 
-def stream(source: Source, plan: n.StreamPlan) -> Statement:
+def _data(ctx: Context, roots: n.Roots) -> sa.ColumnElement[Any]:
+    fields: list[tuple[str, sa.ColumnElement[Any]]] = []
+    for alias, root in roots:
+        match root:
+            case n.Namespace(inner):
+                fields.append((alias, _data(ctx, inner)))
+            case n.OfSource(_, action):
+                fields.append((alias, field(action, ctx, _NO_ROW)))
+            case n.Typename():
+                fields.append((alias, field(root, ctx, _NO_ROW)))
+    return json_object(fields)
+
+
+def stream(plan: n.StreamPlan) -> Statement:
     """As ``live_query``, with a third column: the cursor after the batch, null where the batch is empty."""
     binder = ResultVariables()
-    ctx = Context(source, binder)
+    ctx = Context(plan.source, binder)
     found = rows(ctx, plan.rows.rows, None, needed(plan.rows.fields) | {plan.cursor})
     last: sa.ColumnElement[Any] = sa.literal_column(
         f"(array_agg(CAST({found.name}.{quoted(plan.cursor)} AS text)))[count(*)]"
@@ -91,6 +105,8 @@ def stream(source: Source, plan: n.StreamPlan) -> Statement:
         .lateral("_batch")
     )
     data = json_object([(plan.alias, sa.literal_column("_batch.batch"))])
+    if plan.within is not None:
+        data = json_object([(plan.within, data)])
     statement = sa.select(
         sa.literal_column("_subs.result_id"), as_text(data), as_text(sa.literal_column("_batch.cursor"))
     ).select_from(_subscribers().join(batch, sa.true()))

@@ -50,9 +50,13 @@ from hasura.engine.plan.nodes.operands import (
     TheRow,
 )
 from hasura.engine.plan.nodes.operations import (
+    Action,
     Introspection,
-    OperationPlan,
+    LivePlan,
+    Namespace,
+    OfSource,
     Root,
+    Roots,
     StreamPlan,
 )
 from hasura.engine.plan.nodes.rows import (
@@ -83,6 +87,7 @@ from hasura.engine.plan.nodes.rows import (
 
 __all__ = [
     "TRUE",
+    "Action",
     "AffectedRows",
     "AggregateBlock",
     "AggregateField",
@@ -117,14 +122,16 @@ __all__ = [
     "IsNull",
     "Left",
     "ListField",
+    "LivePlan",
     "Mutation",
+    "Namespace",
     "Nested",
     "NodesBlock",
     "Not",
     "Nulls",
     "ObjectField",
+    "OfSource",
     "Operand",
-    "OperationPlan",
     "Or",
     "OrderBy",
     "OrderTarget",
@@ -136,6 +143,7 @@ __all__ = [
     "Response",
     "Returning",
     "Root",
+    "Roots",
     "RowSource",
     "Rows",
     "SessionDocument",

@@ -1,0 +1,180 @@
+"""The databases of the sources: a pool of connections and the live queries of each, and what their catalogs say."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import structlog
+from psycopg_pool import AsyncConnectionPool
+
+from hasura.engine.errors import DatabaseUnavailable
+from hasura.engine.live.queries import LiveQueries
+from hasura.engine.metadata.connection import Connection, connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from hasura.engine.execute.run import Pool
+    from hasura.engine.settings import Settings
+    from hasura.engine.snapshot import Snapshot
+
+#: Seconds that a request waits for a free connection.
+POOL_TIMEOUT = 5.0
+#: Seconds that a database may take to accept one.
+CONNECT_TIMEOUT = 5
+
+log = structlog.get_logger("source")
+
+
+class Database:
+    """One source's."""
+
+    def __init__(self, settings: Settings, name: str, at: Connection) -> None:
+        self.at = at
+        own = at.pool
+        self.pool = pool(
+            at.conninfo,
+            f"source-{name}",
+            size=own.max_connections or settings.pg_connections,
+            lifetime=own.connection_lifetime or settings.pg_conn_lifetime,
+            timeout=own.pool_timeout or POOL_TIMEOUT,
+            idle=own.idle_timeout or 600.0,
+            prepares=at.prepares,
+        )
+        self.live = LiveQueries(settings, self.pool, at.conninfo)
+        self._stack = contextlib.AsyncExitStack()
+
+    async def open(self) -> None:
+        """Connects, in the background."""
+        await self.pool.open()
+        self._stack.push_async_callback(self.pool.close)
+        await self._stack.enter_async_context(self.live.listening())
+
+    async def close(self) -> None:
+        """Ends what runs."""
+        await self._stack.aclose()
+
+    async def track(self, tables: frozenset[tuple[str, str]]) -> None:
+        """From now on these tables announce their changes; until that can be arranged, they are polled."""
+        try:
+            async with self.pool.connection() as connection:
+                await self.live.track(connection, tables)
+        except psycopg.Error as error:
+            log.warning("changes are not announced yet", reason=str(error))
+
+
+class Pools(dict[str, "Pool"]):
+    """By the name of the source."""
+
+    def __missing__(self, name: str) -> Pool:
+        raise DatabaseUnavailable(f'the source "{name}" is not served any more')
+
+
+class Databases:
+    """Those of the sources that are served now."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._open: dict[str, Database] = {}
+        #: replaced, but perhaps in use
+        self._spare: list[Database] = []
+        self.pools = Pools()
+
+    def __getitem__(self, source: str) -> Database:
+        """:raises DatabaseUnavailable: the source is not served."""
+        if source not in self._open:
+            raise DatabaseUnavailable(f'the source "{source}" is not served any more')
+        return self._open[source]
+
+    def connection(self, source: Mapping[str, Any]) -> Connection:
+        """Where the database of a source of the metadata is.
+
+        :raises UnusableConnectionError: the metadata does not say.
+        """
+        own = {"HASURA_GRAPHQL_DATABASE_URL": self._settings.database_url}
+        return connection(source, {**os.environ, **own})
+
+    async def open(self, snapshot: Snapshot) -> None:
+        """Opens what a snapshot needs, before it is served."""
+        for entry in snapshot.metadata.get("sources", ()):
+            name = entry["name"]
+            if name not in snapshot.sources:
+                continue
+            at, found = self.connection(entry), self._open.get(name)
+            if found is not None and found.at != at:
+                self._spare.append(found)
+            if found is None or found.at != at:
+                self._open[name] = Database(self._settings, name, at)
+                await self._open[name].open()
+                self.pools[name] = self._open[name].pool
+
+    async def settle(self, snapshot: Snapshot) -> None:
+        """Closes what nobody needs any more, and has the tracked tables announce their changes."""
+        for name in self._open.keys() - snapshot.sources.keys():
+            del self.pools[name]
+            self._spare.append(self._open.pop(name))
+        spare, self._spare = self._spare, []
+        await asyncio.gather(
+            *(each.close() for each in spare),
+            *(each.track(_base_tables(snapshot, name)) for name, each in self._open.items()),
+        )
+
+    async def close(self) -> None:
+        """Ends all of them."""
+        await asyncio.gather(*(each.close() for each in self._open.values()))
+
+    @contextlib.asynccontextmanager
+    async def connected(self, at: Connection) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """A connection, of the pool where there is one already."""
+        for each in self._open.values():
+            if each.at == at:
+                async with each.pool.connection() as connection:
+                    yield connection
+                return
+        found = await psycopg.AsyncConnection.connect(
+            at.conninfo, autocommit=True, connect_timeout=CONNECT_TIMEOUT, application_name="hasura-engine"
+        )
+        async with found:
+            yield found
+
+
+def _base_tables(snapshot: Snapshot, source: str) -> frozenset[tuple[str, str]]:
+    tables = snapshot.source(source).tables.items()
+    return frozenset(key for key, table in tables if table.catalog.kind in {"r", "p"})
+
+
+def pool(
+    conninfo: str,
+    name: str,
+    *,
+    size: int,
+    lifetime: float,
+    timeout: float = POOL_TIMEOUT,
+    idle: float = 600.0,
+    prepares: bool = True,
+) -> Pool:
+    """A pool, not open yet; times are in seconds."""
+    kwargs: dict[str, Any] = {
+        "autocommit": True,
+        "connect_timeout": CONNECT_TIMEOUT,
+        "application_name": f"hasura-engine-{name}",
+    }
+    if not prepares:
+        kwargs["prepare_threshold"] = None
+    return AsyncConnectionPool(
+        conninfo,
+        name=name,
+        min_size=min(2, size),
+        max_size=size,
+        max_lifetime=lifetime,
+        max_idle=idle,
+        timeout=timeout,
+        # An attempt that fails is given up soon: the next request makes a new one, without a growing delay.
+        reconnect_timeout=2,
+        open=False,
+        kwargs=kwargs,
+    )
