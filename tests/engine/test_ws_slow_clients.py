@@ -121,7 +121,7 @@ async def test_a_client_that_takes_nothing_for_a_while_is_closed(
     async with raw_client(engine.port, *listener(ada)):
         await until(lambda: bool(engine.engine.connections))
         await until(lambda: not engine.engine.connections)
-        assert not engine.engine.live._pollers
+        assert not engine.engine.live("default")._pollers
 
 
 async def test_a_slow_client_that_takes_something_stays(
