@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     jwt_secret: JwtConfig | None = None
     unauthorized_role: str | None = None
 
+    enable_console: bool = False
+    #: The folder of a built console; without it, where this project's build puts it.
+    console_assets_dir: Path | None = None
+
     cors_domain: str = "*"
     disable_cors: bool = False
     ws_read_cookie: bool = False

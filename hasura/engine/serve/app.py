@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
-from . import explain_api, http, metadata_api, pg_dump_api, query_api, service, ws
+from . import console, explain_api, http, metadata_api, pg_dump_api, query_api, service, ws
 from .engine import Engine
 from .request_id import RequestId
 
@@ -48,6 +48,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/v1alpha1/config", service.config),
             Route("/healthz", service.healthz),
             Route("/hasura/healthz", service.healthz),
+            *console.routes(settings),
         ],
         middleware=[
             Middleware(RequestId),

@@ -91,7 +91,7 @@ def _public(settings: Settings) -> dict[str, Any]:
             "batch_size": settings.streaming_queries_multiplexed_batch_size,
             "refetch_delay": settings.streaming_queries_multiplexed_refetch_interval / 1000,
         },
-        "console_assets_dir": None,
+        "console_assets_dir": settings.console_assets_dir and str(settings.console_assets_dir),
         "experimental_features": [],
         "is_prometheus_metrics_enabled": False,
         "default_naming_convention": "hasura-default",

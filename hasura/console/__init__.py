@@ -1,0 +1,1 @@
+"""The admin's console: TypeScript sources, and the step that bundles them."""

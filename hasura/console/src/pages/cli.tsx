@@ -1,0 +1,45 @@
+/** The way to Hasura's own tools, which speak to this engine too. */
+
+import { Copyable } from "../ui/parts";
+
+export function CliPage() {
+  const endpoint = location.origin;
+  return (
+    <div className="page prose">
+      <h1>Hasura CLI</h1>
+      <p>
+        Hasura's own command line speaks to this engine. Its console writes what you change back to the files in{" "}
+        <code>hasura/metadata</code>, so that it can be reviewed, committed and applied elsewhere. In the project's
+        folder:
+      </p>
+      <Copyable
+        label="the command"
+        text={`export HASURA_GRAPHQL_ADMIN_SECRET="$(.venv/bin/chat-sessions admin-secret)"\nhasura console --project hasura --endpoint ${endpoint}`}
+      />
+      <p className="muted">
+        The CLI is installed from Hasura's releases, and its console loads its pages from Hasura's servers: it needs
+        the internet. This console here does not.
+      </p>
+      <h2>Without the internet</h2>
+      <p>What is changed here is in the database. To bring it into the files, and to apply the files again:</p>
+      <Copyable
+        label="the commands"
+        text={`hasura metadata export --project hasura --endpoint ${endpoint}\nhasura metadata apply --project hasura --endpoint ${endpoint}`}
+      />
+      <h2>What works there</h2>
+      <ul>
+        <li>Data: tables, relationships, functions, computed fields, permissions, rows, raw SQL.</li>
+        <li>API: GraphiQL, allow list, query collections.</li>
+        <li>Settings: metadata status, reload, export and import; inherited roles.</li>
+        <li>
+          <code>hasura metadata</code> export, apply, diff, reload, inconsistency; <code>hasura migrate</code>.
+        </li>
+      </ul>
+      <h2>What this engine refuses</h2>
+      <p>
+        Actions, remote schemas, event and cron triggers, databases other than PostgreSQL: with Hasura's own error.
+        Metadata that holds them is kept and exported. The whole list: <code>docs/compatibility.md</code>.
+      </p>
+    </div>
+  );
+}
