@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up test cases bench-engine lint lock clean chromium
+.PHONY: help up test cases bench-engine console lint lock clean chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,6 +16,7 @@ up: $(VENV)/.runtime ## Start everything on this machine; Ctrl-C stops it.
 
 test: $(VENV)/.development chromium ## Run every test. A part: make test ARGS="tests/sql -k migrations"
 	@$(BIN)/python -m webapp.build
+	@$(BIN)/python -m hasura.console.build
 	@$(BIN)/python -m pytest $(ARGS)
 
 cases: $(VENV)/.development ## Hasura's own test cases, where present. A part: make cases ARGS="--area run_sql -v"
@@ -23,6 +24,9 @@ cases: $(VENV)/.development ## Hasura's own test cases, where present. A part: m
 
 bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own speed (needs wrk).
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+console: $(VENV)/.runtime ## Build the engine's console (make up does it too).
+	@$(BIN)/python -m hasura.console.build
 
 lint: $(VENV)/.development ## Check style and types.
 	@$(BIN)/ruff check
@@ -36,7 +40,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command "make lock"
 
 clean: ## Remove what was installed and built. The data in .data stays.
-	rm -rf $(VENV) .build .mypy_cache .ruff_cache .pytest_cache .hypothesis webapp/.web webapp/.states
+	rm -rf $(VENV) .build .mypy_cache .ruff_cache .pytest_cache .hypothesis webapp/.web webapp/.states hasura/console/node_modules
 
 # The stamps: a second run has nothing to do.
 $(VENV)/.uv:

@@ -11,7 +11,7 @@ import typer
 from backend import doctor as checks
 from backend import stack
 from backend.development_token import TokenRefused, token_of
-from backend.installation import Installation, InstallationError
+from backend.installation import ADMIN_SECRET, Installation, InstallationError
 from backend.migrations import MigrationError, expected_version
 from backend.migrations import migrate as apply_migrations
 
@@ -52,6 +52,20 @@ def token(username: Annotated[str, typer.Argument(help="Who the token is for.")]
         raise _failure(error) from None
     typer.echo(made.warning, err=True)
     typer.echo(made.token)
+
+
+@app.command()
+def admin_secret() -> None:
+    """Print the admin secret of this installation, with which one signs in to the console."""
+    try:
+        secret = Installation().environment.get(ADMIN_SECRET)
+    except InstallationError as error:
+        raise _failure(error) from None
+    if not secret:
+        raise _failure(
+            InstallationError(f"there is no {ADMIN_SECRET} yet: start the stack once with `make up`")
+        )
+    typer.echo(secret)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
     PostgreSQL → migrations → engine, backend ┐
     web UI, built when it has changed ────────┴→ webapp → ready
+    console, built when it has changed → served by the engine; without it the rest runs
 
 It stops in the opposite order: whoever still has something to save finds the one it saves to.
 """
@@ -96,6 +97,9 @@ class _Stack:
         building = asyncio.create_task(
             self._children.run_to_end("build", [_PYTHON, "-m", "webapp.build"], webapp, ROOT)
         )
+        bundling = asyncio.create_task(
+            self._children.run_to_end("console", [_PYTHON, "-m", "hasura.console.build"], webapp, ROOT)
+        )
         database = await self._start_postgres() if installation.is_embedded else None
         applied = await asyncio.to_thread(migrate, installation.database_url)
         self._say(f"schema migrated: {', '.join(applied)}" if applied else "schema is up to date")
@@ -106,6 +110,10 @@ class _Stack:
         if await building != 0:
             raise StackError("the web UI could not be built: the lines of `build` above say why")
         await self._children.start("webapp", [_PYTHON, "-m", "webapp"], webapp, ROOT)
+        if await bundling != 0:
+            self._say(
+                "the console is missing: the lines of `console` above say why; `make console` tries again"
+            )
         watched = [self._fail_when_ended(name) for name in ("engine", "backend", "webapp")]
         if database is not None:
             watched.append(self._fail_when_postgres_ended(database))
@@ -161,6 +169,7 @@ class _Stack:
         self._say(f"  web UI   {web}")
         self._say(f"  API      {api}/docs")
         self._say(f"  GraphQL  {graphql}/v1/graphql")
+        self._say(f"  console  {graphql}/console, with the secret that `chat-sessions admin-secret` prints")
         self._say(f"  secrets  {installation.secrets_file}")
 
     async def _wait_until_healthy(self, client: httpx.AsyncClient, name: str, url: str) -> None:

@@ -22,6 +22,7 @@ def engine(installation: Installation) -> dict[str, str]:
         "HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT": "3",
         # A person watches: a line for each request would push the addresses off the screen.
         "HASURA_GRAPHQL_LOG_LEVEL": "warn",
+        "HASURA_GRAPHQL_ENABLE_CONSOLE": "true",
     }
     address = {
         "HASURA_GRAPHQL_SERVER_HOST": ports.host,

@@ -47,7 +47,7 @@ def make_user(database_url: str, name: str) -> UUID:
     return row[0]
 
 
-BROWSER_TESTS = ("tests/e2e/", "tests/webapp/")
+BROWSER_TESTS = ("tests/console/", "tests/e2e/", "tests/webapp/")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -48,7 +48,7 @@ def sources(*rooms: str) -> list[Path]:
         path
         for room in rooms
         for path in sorted((ROOT / room).rglob("*.py"))
-        if not {".web", "__pycache__"} & set(path.parts)
+        if not {".web", "__pycache__", "node_modules"} & set(path.parts)
     ]
 
 

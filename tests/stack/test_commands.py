@@ -107,6 +107,14 @@ def test_a_token_is_refused_before_the_first_migration(empty: str) -> None:
     assert "chat-sessions migrate" in run("token", "ada")[2]
 
 
+def test_the_admin_secret_is_printed_once_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, output, error = run("admin-secret")
+    assert (code, output) == (1, "")
+    assert "make up" in error
+    monkeypatch.setenv("HASURA_GRAPHQL_ADMIN_SECRET", "open sesame")
+    assert run("admin-secret") == (0, "open sesame\n", "")
+
+
 def test_doctor_finds_a_healthy_database_and_a_missing_graphql(migrated: str) -> None:
     code, output, _ = run("doctor")
     found = findings(output)

@@ -100,6 +100,13 @@ def test_the_stack_serves_and_ctrl_c_stops_all_of_it(place: dict[str, str]) -> N
                 == 200
             )
 
+        console = stack.until("/console").split("console  ")[1].split(",")[0]
+        assert '<div id="root">' in httpx.get(console, timeout=10).text
+        secret = run(place, "admin-secret").stdout.strip()
+        config = f"http://127.0.0.1:{place['CHAT_GRAPHQL_PORT']}/v1alpha1/config"
+        assert httpx.get(config, headers={"x-hasura-admin-secret": secret}, timeout=10).is_success
+        assert secret not in "\n".join(stack.lines)
+
         api = f"http://127.0.0.1:{place['CHAT_API_PORT']}"
         person = {"username": "ada", "password": "correct horse battery"}
         assert httpx.post(f"{api}/auth/register", json=person, timeout=30).status_code == 201

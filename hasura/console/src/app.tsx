@@ -54,7 +54,7 @@ function Header() {
   const [location] = useLocation();
   return (
     <>
-      <header className="bar">
+      <header className="own bar">
         <span className="brand">
           <span className="brand-mark" aria-hidden="true" />
           <span className="brand-name">Console</span>
@@ -75,7 +75,7 @@ function Header() {
         )}
       </header>
       {failure && (
-        <p className="notice bad" role="alert">
+        <p className="own notice bad" role="alert">
           {failure}{" "}
           <button type="button" className="link" onClick={() => void refresh()}>
             Try again

@@ -7,6 +7,7 @@ The paths are those of Hasura: ``/console/assets/…`` is a file, every other pa
 from __future__ import annotations
 
 import mimetypes
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}(?<!\.gz)")
 _FOREVER = "public, max-age=31536000, immutable"  # an asset's name holds a hash of its content
 
 _NOT_BUILT = """<!doctype html>
@@ -82,7 +84,7 @@ def routes(settings: Settings) -> list[Route]:
     def asset(request: Request) -> Response:
         name: str = request.path_params["name"]
         file = folder / name
-        if name.startswith(".") or name.endswith(".gz") or not file.is_file():
+        if not _NAME.fullmatch(name) or not file.is_file():
             return api_refusal(ResourceNotFound("resource does not exist"))
         headers = {**_HEADERS, "cache-control": _FOREVER, "vary": "accept-encoding"}
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"

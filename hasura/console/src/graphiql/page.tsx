@@ -15,8 +15,10 @@ import { fetcherFor } from "./fetcher";
 import { stylesheet } from "./parts";
 import { RunAsBar } from "./run_as_bar";
 
-const WELCOME = `# GraphQL as an admin, or as the role that is chosen above.
-# Ctrl-Space completes, Ctrl-Enter runs; the explorer on the left lists what the role may ask.
+const WELCOME = `# Ctrl-Space completes, Ctrl-Enter runs.
+query MyQuery {
+  __typename
+}
 `;
 
 export default function ApiPage() {

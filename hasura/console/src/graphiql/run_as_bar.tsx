@@ -19,16 +19,14 @@ export function RunAsBar({ roles, names, asked }: Props) {
   const known = [ADMIN, ...roles.map((role) => role.name)];
   const parents = roles.find((role) => role.name === runAs.role)?.parents;
   return (
-    <div className="run-as" role="group" aria-label="Run as">
+    <div className="own run-as" role="group" aria-label="Session">
       <UserRound size={16} aria-hidden="true" />
-      <label>
-        <span>Run as</span>
-        <select value={runAs.role} onChange={(event) => setRunAs({ role: event.target.value })}>
-          {(known.includes(runAs.role) ? known : [...known, runAs.role]).map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-      </label>
+      <label htmlFor="run-as">Run as</label>
+      <select id="run-as" value={runAs.role} onChange={(event) => setRunAs({ role: event.target.value })}>
+        {(known.includes(runAs.role) ? known : [...known, runAs.role]).map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
       {isAdmin ? (
         <span className="muted small">the admin secret alone: every table, every row</span>
       ) : (

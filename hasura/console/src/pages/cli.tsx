@@ -5,7 +5,7 @@ import { Copyable } from "../ui/parts";
 export function CliPage() {
   const endpoint = location.origin;
   return (
-    <div className="page prose">
+    <div className="own page prose">
       <h1>Hasura CLI</h1>
       <p>
         Hasura's own command line speaks to this engine. Its console writes what you change back to the files in{" "}

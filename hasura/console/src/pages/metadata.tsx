@@ -49,8 +49,8 @@ export function MetadataPage() {
     });
 
   return (
-    <div className="page">
-      <div className="page-head">
+    <div className="own page">
+      <div className="own page-head">
         <h1>Metadata</h1>
         <div className="actions">
           <button type="button" onClick={() => void reload()} disabled={busy}>

@@ -20,7 +20,7 @@ export function SignInPage() {
   const unreachable = reason.startsWith("The engine");
   const Icon = shown ? EyeOff : Eye;
   return (
-    <main className="sign-in">
+    <main className="own sign-in">
       <form
         className="card"
         onSubmit={(event) => {

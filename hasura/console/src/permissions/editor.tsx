@@ -33,7 +33,15 @@ export function Editor({ cell, roles, go, close }: Props) {
     <Dialog.Root open onOpenChange={(open) => open || leave(() => close())}>
       <Dialog.Portal>
         <Dialog.Overlay className="overlay" />
-        <Dialog.Content className="drawer" aria-describedby={undefined}>
+        <Dialog.Content
+          className="own drawer"
+          aria-describedby={undefined}
+          tabIndex={-1}
+          onOpenAutoFocus={(event) => {
+            event.preventDefault();
+            (event.currentTarget as HTMLElement).focus();
+          }}
+        >
           <div className="drawer-head">
             <Dialog.Title>
               <span>{cell.role}</span> <span className="muted">on</span> <span>{cell.table}</span>

@@ -51,8 +51,8 @@ export function PermissionsPage() {
   };
 
   return (
-    <div className="page wide">
-      <div className="page-head">
+    <div className="own page wide">
+      <div className="own page-head">
         <h1>Permissions</h1>
         <div className="actions">
           <div className="search">

@@ -88,20 +88,20 @@ export function RuleField({ rule, operation, role, place, text, setText }: Props
   );
 }
 
-/** The rules that this role, and others for this operation, have on the table already; and the usual one. */
+/** The usual rule, and those that the role has on the table already. */
 function suggestions(place: EditorPlace, role: string, operation: Operation, rule: Rule) {
   const found = new Map<string, string>();
   const add = (name: string, text: string) => {
     if (text !== "{}" && ![...found.values()].includes(text)) found.set(name, text);
   };
+  const owner = place.columns.find(({ name }) => /^(user_id|owner_id|author_id|account_id)$/.test(name));
+  if (owner) add("Own rows", textOf({ [owner.name]: { _eq: "X-Hasura-User-Id" } }));
   for (const other of OPERATIONS) {
     const permission = ownPermission(place.table, other, role)?.permission;
     for (const each of ["filter", "check"] as const)
       if (permission?.[each] && !(other === operation && each === rule))
         add(`As for ${other}${each === "check" && other === "update" ? " (after)" : ""}`, textOf(permission[each]));
   }
-  const owner = place.columns.find(({ name }) => /^(user_id|owner_id|author_id|account_id)$/.test(name));
-  if (owner) add("Own rows", textOf({ [owner.name]: { _eq: "X-Hasura-User-Id" } }));
   return [...found].map(([name, text]) => ({ name, text }));
 }
 

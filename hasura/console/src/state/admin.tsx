@@ -53,7 +53,8 @@ export function AdminProvider({ children }: { children: ReactNode }) {
       sessionStorage.setItem(KEY, secret);
       setState({ kind: "in", secret });
     } catch (error) {
-      setState({ kind: "out", reason: problem(error) });
+      const wrong = error instanceof Refused && error.status === 401;
+      setState({ kind: "out", reason: wrong ? "This is not the admin secret of this engine." : problem(error) });
     }
   }, []);
 
