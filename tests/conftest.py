@@ -1,5 +1,6 @@
 """Real PostgreSQL for every test: one cluster a session, one database a test, cloned from a template."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -21,6 +22,9 @@ from psycopg import sql
 from backend.embedded_postgres import EmbeddedPostgres
 from backend.migrations import migrate
 
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 #: `pytest --hypothesis-profile=thorough`
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 
@@ -30,10 +34,12 @@ _OWNER, _PASSWORD = "chat", "chat-of-the-tests"
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port below those that the system gives to outgoing connections: one of these may take any of them meanwhile."""
+    while True:
+        port = secrets.randbelow(10_000) + 21_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def make_user(database_url: str, name: str) -> UUID:

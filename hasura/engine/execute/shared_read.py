@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hasura.engine.errors import DatabaseUnavailable, DataException, EngineError
+from hasura.engine.errors import DatabaseUnavailable, DataException
 from hasura.engine.execute.failures import translated
 from hasura.engine.execute.statement import row, rows
 
@@ -40,6 +40,8 @@ _TOGETHER = 32
 _PATIENCE = 0.01
 #: Seconds of a request of whose shape nothing is known yet.
 _UNKNOWN = 0.001
+#: Characters of a statement; to make one for many of a larger one would hold up everybody.
+_LONGEST = 20_000
 
 
 class _Request:
@@ -110,6 +112,8 @@ class SharedRead:
     def _start(self, pool: Pool) -> None:
         self._starting = False
         most = min(_TOGETHER, max(1, int(_PATIENCE / self._seconds)))
+        if len(self.alone.sql) > _LONGEST:
+            most = 1
         while self._young < _AT_ONCE and self._waiting:
             fair = ceil(len(self._waiting) / (_AT_ONCE - self._young))
             requests = self._next(min(most, fair))
@@ -155,7 +159,7 @@ class SharedRead:
         except DatabaseUnavailable as problem:
             for request in requests:
                 _fail(request, problem)
-        except EngineError as problem:
+        except Exception as problem:  # noqa: BLE001 - raised again where the answer is waited for
             if len(requests) == 1:
                 _fail(requests[0], problem)
                 return
@@ -185,6 +189,6 @@ class SharedRead:
         return answers
 
 
-def _fail(request: _Request, problem: EngineError) -> None:
+def _fail(request: _Request, problem: Exception) -> None:
     if not request.answer.done():
         request.answer.set_exception(problem)

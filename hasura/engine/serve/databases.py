@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -171,6 +172,7 @@ def pool(
         min_size=min(2, size),
         max_size=size,
         max_lifetime=lifetime,
+        check=_check,
         max_idle=idle,
         timeout=timeout,
         # An attempt that fails is given up soon: the next request makes a new one, without a growing delay.
@@ -178,3 +180,12 @@ def pool(
         open=False,
         kwargs=kwargs,
     )
+
+
+async def _check(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Raises ``OperationalError`` for a connection that PostgreSQL has closed meanwhile: the pool takes another one."""
+    # That PostgreSQL says something unasked is rare, and mostly its farewell; nothing to read costs no round trip.
+    unread = select.poll()
+    unread.register(connection.fileno(), select.POLLIN)
+    if unread.poll(0):
+        await AsyncConnectionPool.check_connection(connection)

@@ -17,6 +17,7 @@ from hasura.engine.session import ADMIN
 
 from .answers import graphql_errors, graphql_refusal, send_json
 from .bodies import LARGEST_BODY, LARGEST_USERS_BODY, graphql_request, read_json
+from .hangup import while_heard
 from .headers import header_map
 
 if TYPE_CHECKING:
@@ -55,13 +56,13 @@ class GraphQL:
         body = await read_json(receive, LARGEST_BODY if session.role == ADMIN else LARGEST_USERS_BODY)
         address = scope["client"][0] if scope.get("client") else ""
         if not isinstance(body, list):
-            return await _answer(engine, session, graphql_request(body), address)
+            return await _answer(engine, session, graphql_request(body), address, receive)
         if engine.api_limits is not None:
             engine.api_limits.check_batch(session, len(body))
         if len(body) > LARGEST_BATCH:
             raise BadRequest(f"a batch takes at most {LARGEST_BATCH} requests")
         batch = [graphql_request(item, f"$[{position}]") for position, item in enumerate(body)]
-        answers = [await _answer_or_errors(engine, session, each, address) for each in batch]
+        answers = [await _answer_or_errors(engine, session, each, address, receive) for each in batch]
         return b"[" + b",".join(answers) + b"]"
 
 
@@ -83,21 +84,26 @@ class ExceptForBrowsers:
         await (self._endpoint if direct else self._app)(scope, receive, send)
 
 
-async def _answer_or_errors(engine: Engine, session: Session, request: GraphQLRequest, address: str) -> bytes:
+async def _answer_or_errors(
+    engine: Engine, session: Session, request: GraphQLRequest, address: str, receive: Receive
+) -> bytes:
     """In a batch, one request's failure is its own."""
-    await asyncio.sleep(
-        0
-    )  # a request that the schema alone answers waits for nothing: others have their turn
+    await asyncio.sleep(0)  # what the schema alone answers waits for nothing: others have their turn
     try:
-        return await _answer(engine, session, request, address)
+        return await _answer(engine, session, request, address, receive)
     except EngineError as error:
         return graphql_errors(error)
 
 
-async def _answer(engine: Engine, session: Session, request: GraphQLRequest, address: str) -> bytes:
+async def _answer(
+    engine: Engine, session: Session, request: GraphQLRequest, address: str, receive: Receive
+) -> bytes:
     operation = await pipeline.read(request)
     if operation.kind == "subscription":
         raise UnexpectedPayload("subscriptions are not supported over HTTP, use websockets instead")
     await engine.admit(session, request, operation, address)
     work = pipeline.answer(engine.snapshot, engine.pools, session, request)
-    return await (work if engine.api_limits is None else engine.api_limits.timed(session, work))
+    if engine.api_limits is not None:
+        work = engine.api_limits.timed(session, work)
+    # Who hangs up does not want a change undone.
+    return await (work if operation.kind == "mutation" else while_heard(receive, work))
