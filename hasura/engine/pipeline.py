@@ -92,7 +92,7 @@ def plan_live(snapshot: Snapshot, session: Session, request: GraphQLRequest) -> 
         inputs = Inputs(session, values)
         cursor = {prepared.cursor[0]: inputs.text(prepared.cursor[1])} if prepared.cursor else None
         texts = inputs.texts(prepared.statement.operands)
-    return LivePlan(prepared.source, prepared.statement.sql, texts, prepared.tables, cursor)
+    return LivePlan(prepared.source, prepared.statement.sql, texts, prepared.tables, cursor, prepared.keys)
 
 
 async def read(request: GraphQLRequest) -> Operation:

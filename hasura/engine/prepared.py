@@ -16,6 +16,8 @@ from hasura.engine.document.variables import declarations, given_values, shape
 from hasura.engine.execute import run
 from hasura.engine.execute.shared_read import SharedRead
 from hasura.engine.plan import nodes as n
+from hasura.engine.plan.keys import row_keys
+from hasura.engine.plan.live import LiveKey
 from hasura.engine.plan.operation import plan_live, plan_operation
 from hasura.engine.response import Object
 from hasura.engine.role_schema.meaning import SEVERAL_ROOTS
@@ -60,6 +62,7 @@ class PreparedLive:
     statement: Statement
     tables: frozenset[tuple[str, str]]
     cursor: tuple[str, n.Slot] | None = None
+    keys: tuple[LiveKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,9 @@ class RoleSchema:
         plan = plan_live(self.role, selections, stringify_numbers=self.stringify_numbers, several=several)
         if isinstance(plan, n.StreamPlan):
             statement, cursor = queries.stream(plan), (plan.cursor, plan.start)
-            return PreparedLive(plan.source.name, statement, plan.tables, cursor)
-        return PreparedLive(plan.source.name, queries.live_query(plan), plan.tables)
+        else:
+            statement, cursor = queries.live_query(plan), None
+        return PreparedLive(plan.source.name, statement, plan.tables, cursor, _keys(statement, plan))
 
 
 @dataclass
@@ -186,6 +190,13 @@ def _step(source: Source, action: n.Action) -> tuple[run.Step, str]:
         case n.UpdateMany(updates):
             return tuple(mutations.mutation(source, update) for update in updates), "$"
     return queries.query(source, [action]), "$"
+
+
+def _keys(statement: Statement, plan: n.LivePlan | n.StreamPlan) -> tuple[LiveKey, ...]:
+    return tuple(
+        LiveKey(key.table, key.column, key.operand.cast, statement.operands.index(key.operand))
+        for key in row_keys(plan)
+    )
 
 
 def _statements(prepared: Prepared) -> list[Statement]:

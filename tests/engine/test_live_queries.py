@@ -1,5 +1,6 @@
 """Live queries: who is told what, when, and at what cost in statements."""
 
+import contextlib
 import time
 from typing import Any
 from uuid import uuid4
@@ -61,10 +62,36 @@ async def test_two_users_share_one_statement_and_each_sees_own_rows_only(
             await (await socket.init(bearer(user_token(user)))).subscribe(SESSIONS)
             assert await socket.news() == {"chat_sessions": []}
         statements.clear()
-        add_session(database_url, ada, "hers")
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                "INSERT INTO chat_sessions (user_id, title) VALUES (%s, 'hers'), (%s, 'his')", [ada, bob]
+            )
         assert await hers.news() == {"chat_sessions": [{"title": "hers"}]}
-        await his.silence()
+        assert await his.news() == {"chat_sessions": [{"title": "his"}]}
         assert statements == [2]
+
+
+async def test_nobody_is_asked_for_whom_the_changed_rows_do_not_concern(
+    engine: RunningEngine, database_url: str, statements: list[int]
+) -> None:
+    users = [make_user(database_url, f"user{number}") for number in range(5)]
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(engine.socket()) for _ in users]
+        for socket, user in zip(sockets, users, strict=True):
+            await (await socket.init(bearer(user_token(user)))).subscribe(SESSIONS)
+            await socket.news()
+        statements.clear()
+        add_session(database_url, users[2], "mine")
+        assert await sockets[2].news() == {"chat_sessions": [{"title": "mine"}]}
+        await sockets[1].silence()
+        assert statements == [1]
+        with psycopg.connect(database_url) as connection:
+            connection.execute("ALTER TABLE chat_sessions DISABLE TRIGGER keep_identity")
+            connection.execute("UPDATE chat_sessions SET user_id = %s", [users[4]])
+        # The one who lost it, and the one who got it.
+        assert await sockets[2].news() == {"chat_sessions": []}
+        assert await sockets[4].news() == {"chat_sessions": [{"title": "mine"}]}
+        assert statements == [1, 2]
 
 
 async def test_equal_questions_of_one_user_are_asked_once(
@@ -116,9 +143,15 @@ async def test_a_change_that_changes_nothing_for_a_subscriber_is_not_told(
 ) -> None:
     ada = make_user(database_url, "ada")
     async with engine.socket() as socket:
-        await (await socket.init(bearer(user_token(ada)))).subscribe(SESSIONS)
+        await (await socket.init(bearer(user_token(ada)))).subscribe(
+            "subscription { chat_sessions(where: {is_active: {_eq: true}}) { title } }"
+        )
         await socket.news()
         statements.clear()
+        with psycopg.connect(database_url) as connection:
+            connection.execute("INSERT INTO chat_sessions (user_id, is_active) VALUES (%s, false)", [ada])
+        await socket.silence()
+        assert statements == [1]
         with psycopg.connect(database_url) as connection:
             connection.execute("UPDATE chat_sessions SET title = 'x' WHERE false")
         await socket.silence()

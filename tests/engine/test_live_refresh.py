@@ -74,7 +74,7 @@ async def test_a_table_whose_trigger_is_disabled_is_polled(
         await (await socket.init(bearer(user_token(ada)))).subscribe(TITLES)
         await socket.news()
         with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute("ALTER TABLE chat_sessions DISABLE TRIGGER hdb_live_queries")
+            connection.execute("ALTER TABLE chat_sessions DISABLE TRIGGER hdb_live_queries_insert")
             await until(lambda: not engine.engine.live("default")._feed.announces(SESSIONS))
             add_session(database_url, ada, "polled")
             assert await socket.news() == {"chat_sessions": [{"title": "polled"}]}
@@ -92,14 +92,14 @@ async def test_a_trigger_that_is_gone_comes_back_and_what_was_missed_meanwhile_i
         await (await socket.init(bearer(user_token(ada)))).subscribe(TITLES)
         await socket.news()
         with psycopg.connect(database_url) as connection:
-            connection.execute("DROP TRIGGER hdb_live_queries ON chat_sessions")
+            connection.execute("DROP TRIGGER hdb_live_queries_insert ON chat_sessions")
             connection.execute("INSERT INTO chat_sessions (user_id, title) VALUES (%s, 'missed')", [ada])
         assert await socket.news() == {"chat_sessions": [{"title": "missed"}]}
         await until(lambda: engine.engine.live("default")._feed.announces(SESSIONS))
 
 
 async def test_triggers_follow_what_is_tracked_and_a_second_engine_changes_nothing(database_url: str) -> None:
-    names = "SELECT tgrelid::regclass::text, oid FROM pg_trigger WHERE tgname = 'hdb_live_queries' ORDER BY 1"
+    names = "SELECT tgrelid::regclass::text, oid FROM pg_trigger WHERE tgname = 'hdb_live_queries_update' ORDER BY 1"
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         both = frozenset({("public", "users"), ("public", "chat_sessions")})
         installed = await Triggers().install(connection, both)

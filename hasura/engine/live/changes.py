@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 import structlog
@@ -12,7 +12,7 @@ import structlog
 from .triggers import CHANNEL, Triggers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from .triggers import Table
 
@@ -32,26 +32,40 @@ _KEEPALIVES = {
 log = structlog.get_logger("livequery-listener")
 
 
-def _table(payload: str) -> Table | None:
+class Change(NamedTuple):
+    """Of which table; and of which rows: by column, the fingerprints of the values before and after, or None."""
+
+    table: Table
+    rows: Mapping[str, Collection[str]] | None = None
+
+
+def _change(payload: str) -> Change | None:
     """Anybody may send on the channel: what is not the triggers' counts as a change of any table."""
     try:
-        schema, name = json.loads(payload)
+        schema, name, *rest = json.loads(payload)
     except (ValueError, TypeError):
         return None
-    return (schema, name) if isinstance(schema, str) and isinstance(name, str) else None
+    match rest:
+        case []:
+            rows = None
+        case [dict(rows)] if all(isinstance(values, list) for values in rows.values()):
+            pass
+        case _:
+            return None
+    return Change((schema, name), rows) if isinstance(schema, str) and isinstance(name, str) else None
 
 
 class ChangeFeed:
     """Listens for as long as ``run`` does, reconnecting for ever.
 
-    ``on_change`` is called with the table that changed, or with None when any table may have: after the
+    ``on_change`` is called with what changed, or with None when anything may have: after the
     connection came (back), and when it was lost, so that everybody looks and then polls.
     """
 
     def __init__(
         self,
         database_url: str,
-        on_change: Callable[[Table | None], None],
+        on_change: Callable[[Change | None], None],
         on_reconnect: Callable[[], Awaitable[None]],
     ) -> None:
         self._database_url = database_url
@@ -59,7 +73,7 @@ class ChangeFeed:
         self._on_reconnect = on_reconnect
         self._triggers = Triggers()
         self._tracked: frozenset[Table] = frozenset()
-        self._announcing: dict[Table, int] = {}
+        self._announcing: dict[Table, tuple[int, ...]] = {}
         self._listening = False
 
     def announces(self, tables: frozenset[Table]) -> bool:
@@ -104,7 +118,7 @@ class ChangeFeed:
             self._on_change(None)
             while True:
                 async for notification in connection.notifies(timeout=LOOK_AGAIN):
-                    self._on_change(_table(notification.payload))
+                    self._on_change(_change(notification.payload))
                 announced = await self._triggers.install(connection, self._tracked)
                 if announced != self._announcing:
                     self._announcing = announced

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid4
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from hasura.engine.errors import EngineError
+
+    from .triggers import Table
 
 
 class News:
@@ -62,17 +64,19 @@ class Cohort:
     variables: str
     values: Sequence[Any]
     cursor: Any
+    #: by table, the fingerprint of the rows that concern it; of other tables, or where it is None, all rows do
+    keys: Mapping[Table, str | None]
     members: set[Subscriber] = field(default_factory=set)
     id: UUID = field(default_factory=uuid4)
 
     @classmethod
-    def of(cls, values: Sequence[Any], cursor: Any) -> Cohort:
+    def of(cls, values: Sequence[Any], cursor: Any, keys: Mapping[Table, str | None]) -> Cohort:
         """One without members."""
-        return cls(json.dumps({"values": values, "cursor": cursor}), values, cursor)
+        return cls(json.dumps({"values": values, "cursor": cursor}), values, cursor, keys)
 
     def further(self, cursor: bytes) -> Cohort:
         """The one, still without members, of those who got a stream's batch up to there."""
-        return Cohort.of(self.values, json.loads(cursor))
+        return Cohort.of(self.values, json.loads(cursor), self.keys)
 
     def listens(self) -> bool:
         """Whether anybody would take an answer; if not, all are behind."""
@@ -84,10 +88,11 @@ class Cohort:
 
 
 class Cohorts:
-    """All of them, by their variables; there is none without members."""
+    """All of them, by their variables and by their keys; there is none without members."""
 
     def __init__(self) -> None:
         self._by_variables: dict[str, Cohort] = {}
+        self._by_key: dict[tuple[Table, str | None], set[Cohort]] = {}
         self._of: dict[Subscriber, Cohort] = {}
 
     def __iter__(self) -> Iterator[Cohort]:
@@ -100,24 +105,40 @@ class Cohorts:
         """The subscriber's own."""
         return self._of[subscriber]
 
+    def concerned(self, table: Table, fingerprints: Iterable[str]) -> set[Cohort]:
+        """Those for whom a row of ``table`` with one of these keys may matter."""
+        return set().union(*(self._by_key.get((table, key), ()) for key in (None, *fingerprints)))
+
     def put(self, members: Iterable[Subscriber], new: Cohort) -> Cohort:
         """Moves subscribers to a cohort: the one there is with these variables, or the new one."""
-        cohort = self._by_variables.setdefault(new.variables, new)
+        cohort = self._by_variables.get(new.variables)
+        if cohort is None:
+            cohort = self._by_variables[new.variables] = new
+            for key in new.keys.items():
+                self._by_key.setdefault(key, set()).add(new)
         for member in members:
-            self.remove(member)
             cohort.members.add(member)
+            former = self._of.get(member)
             self._of[member] = cohort
-        # Taking the last member out of it may just have removed it.
-        self._by_variables[cohort.variables] = cohort
+            if former is not None and former is not cohort:
+                self._take(member, former)
         return cohort
 
     def remove(self, subscriber: Subscriber) -> None:
         """Does nothing for one who is in no cohort."""
         cohort = self._of.pop(subscriber, None)
         if cohort is not None:
-            cohort.members.discard(subscriber)
-            if not cohort.members:
-                del self._by_variables[cohort.variables]
+            self._take(subscriber, cohort)
+
+    def _take(self, subscriber: Subscriber, cohort: Cohort) -> None:
+        cohort.members.discard(subscriber)
+        if cohort.members:
+            return
+        del self._by_variables[cohort.variables]
+        for key in cohort.keys.items():
+            self._by_key[key].discard(cohort)
+            if not self._by_key[key]:
+                del self._by_key[key]
 
 
 def digest(text: bytes) -> bytes:

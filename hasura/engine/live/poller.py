@@ -11,10 +11,12 @@ from hasura.engine.errors import DatabaseUnavailable, EngineError
 from .cohorts import Cohort, Cohorts, News, Subscriber, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from .changes import Change
     from .cohorts import Sink
     from .statement import Statement
+    from .triggers import Table
 
 #: Seconds between the starts of two refreshes: a table that changes all the time is read 50 times a second.
 SHORTEST_GAP = 0.02
@@ -23,7 +25,8 @@ SHORTEST_GAP = 0.02
 class Poller:
     """Refreshes its subscribers whenever a table of theirs changed: one statement for a whole batch of cohorts.
 
-    A change during a refresh leads to exactly one more. Tables that cannot announce their changes are polled.
+    Those are asked for whom the changed rows may matter: ``keys`` has the column that tells, by table. A change
+    during a refresh leads to exactly one more. Tables that cannot announce their changes are polled.
     """
 
     def __init__(
@@ -34,22 +37,29 @@ class Poller:
         interval: float,
         batch_size: int,
         announced: Callable[[], bool],
+        keys: Mapping[Table, str],
     ) -> None:
         self._statement = statement
         self._streams = streams
         self._interval = interval
         self._batch_size = batch_size
         self._announced = announced
+        self._keys = keys
         self._cohorts = Cohorts()
         self._due: set[Cohort] = set()
         self._changed = asyncio.Event()
         self._changes = 0
         self._retry = False
 
-    def wake(self) -> None:
-        """A table may have changed."""
+    def wake(self, change: Change | None) -> None:
+        """A table of this statement changed; or, of None, anything may have."""
         self._changes += 1
-        self._refresh_soon(self._cohorts)
+        concerned: Iterable[Cohort] = self._cohorts
+        if change is not None and change.rows is not None:
+            keys = change.rows.get(self._keys.get(change.table, ""))
+            if keys is not None:
+                concerned = self._cohorts.concerned(change.table, keys)
+        self._refresh_soon(concerned)
 
     async def admit(self, sink: Sink, asking: Cohort) -> Subscriber:
         """Tells the first answer, asked for alone: values that PostgreSQL cannot read fail here, for nobody else.
@@ -91,7 +101,8 @@ class Poller:
 
     def _refresh_soon(self, cohorts: Iterable[Cohort]) -> None:
         self._due.update(cohorts)
-        self._changed.set()
+        if self._due:
+            self._changed.set()
 
     async def _until_due(self) -> None:
         rest = None if self._announced() and not self._retry else self._interval

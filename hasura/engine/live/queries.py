@@ -13,6 +13,7 @@ from .changes import ChangeFeed
 from .cohorts import Cohort
 from .poller import Poller
 from .statement import Statement
+from .triggers import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hasura.engine.plan.live import LivePlan
     from hasura.engine.settings import Settings
 
+    from .changes import Change
     from .cohorts import Sink, Subscriber
     from .triggers import Table
 
@@ -86,7 +88,7 @@ class LiveQueries:
         running = self._pollers.get(plan.sql) or self._start(plan)
         running.users += 1
         try:
-            subscriber = await running.poller.admit(sink, Cohort.of(plan.values, plan.initial_cursor))
+            subscriber = await running.poller.admit(sink, _cohort(plan))
         except BaseException:
             self._leave(plan.sql, running)
             raise
@@ -130,13 +132,23 @@ class LiveQueries:
                 else settings.live_queries_multiplexed_batch_size
             ),
             announced=lambda: self._feed.announces(plan.tables),
+            keys={key.table: key.column for key in plan.keys},
         )
         task = asyncio.create_task(poller.run(), name="livequery-poller")
         self._pollers[plan.sql] = running = _Running(poller, plan.tables, task)
         task.add_done_callback(lambda _: self._give_up(plan.sql, running))
         return running
 
-    def _on_change(self, table: Table | None) -> None:
+    def _on_change(self, change: Change | None) -> None:
         for running in self._pollers.values():
-            if table is None or table in running.tables:
-                running.poller.wake()
+            if change is None or change.table in running.tables:
+                running.poller.wake(change)
+
+
+def _cohort(plan: LivePlan) -> Cohort:
+    values = {key.table: (plan.values[key.place], key.type) for key in plan.keys}
+    keys = {
+        table: None if value is None else fingerprint(value, type_)
+        for table, (value, type_) in values.items()
+    }
+    return Cohort.of(plan.values, plan.initial_cursor, keys)

@@ -10,6 +10,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveKey:
+    """Of ``table``, only rows whose ``column`` has the value at ``place`` matter to a subscriber."""
+
+    table: QualifiedName
+    column: str
+    #: the SQL type of the value
+    type: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class LivePlan:
     """One subscriber's part of a multiplexed statement, which the database of ``source`` runs.
 
@@ -25,3 +36,5 @@ class LivePlan:
     tables: frozenset[QualifiedName]
     #: where a stream starts; None for a live query
     initial_cursor: dict[str, Any] | None
+    #: at most one for each table; all rows of the others matter
+    keys: tuple[LiveKey, ...] = ()
