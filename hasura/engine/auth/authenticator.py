@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,8 @@ class _Proof:
     keys: Sequence[Key]
     claims: HasuraClaims
     expires_at: float | None
+    #: what it made of its bearer so far, by the role that was asked for
+    identities: dict[str | None, Identity] = field(default_factory=dict)
 
 
 class Authenticator:
@@ -92,12 +94,17 @@ class Authenticator:
 
     def _bearer(self, token: str, headers: Mapping[str, str], config: JwtConfig) -> Identity:
         proof = self._proof(token, config)
-        known = proof.claims
-        role = headers.get(ROLE) or known.default_role
-        if role not in known.allowed_roles:
-            raise AccessDenied("Your requested role is not in allowed roles")
-        # Only the token speaks for its bearer: x-hasura-* headers of the request are not looked at.
-        return Identity(_session(role, known.variables), proof.expires_at)
+        asked = headers.get(ROLE)
+        identity = proof.identities.get(asked)
+        if identity is None:
+            known = proof.claims
+            role = asked or known.default_role
+            if role not in known.allowed_roles:
+                raise AccessDenied("Your requested role is not in allowed roles")
+            # Only the token speaks for its bearer: x-hasura-* headers of the request are not looked at.
+            identity = Identity(_session(role, known.variables), proof.expires_at)
+            proof.identities[asked] = identity
+        return identity
 
     def _proof(self, token: str, config: JwtConfig) -> _Proof:
         """What the token proves. Once verified, it proves the same until it expires or the keys change."""
