@@ -152,6 +152,7 @@ def shoot() -> Any:
     SHOTS.mkdir(parents=True, exist_ok=True)
 
     async def take(page: Page, name: str) -> None:
+        await page.mouse.move(0, 0)
         await page.screenshot(path=SHOTS / f"console-{name}.png", animations="disabled")
 
     return take

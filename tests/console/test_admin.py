@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from tests.console.conftest import PHONE, Console, run
-from tests.engine.conftest import ADMIN, ADMIN_SECRET, RunningEngine
+from tests.engine.conftest import ADMIN, ADMIN_SECRET, RunningEngine, running_engine
 
 SECRETS_KEPT = "[...Object.values(localStorage), document.cookie].join('\\n')"
 
@@ -21,6 +21,28 @@ async def test_a_wrong_secret_opens_nothing(console: Console) -> None:
     await expect(page.get_by_role("alert")).to_contain_text("not the admin secret")
     await expect(page.get_by_role("navigation")).to_have_count(0)
     assert await page.evaluate("sessionStorage.length") == 0
+
+
+async def test_an_engine_without_a_secret_is_open_and_says_so(
+    browser: Browser, database_url: str, built_console: None
+) -> None:
+    settings = {"enable_console": True, "HASURA_GRAPHQL_ADMIN_SECRET": None, "jwt_secret": None}
+    async with running_engine(database_url, **settings) as engine:
+        page = await browser.new_page()
+        await page.goto(f"http://127.0.0.1:{engine.port}/console/metadata")
+        await expect(page.get_by_text("whoever reaches it is an admin")).to_be_visible()
+        await expect(page.get_by_text("All of the metadata fits the database")).to_be_visible()
+        await page.close()
+
+
+async def test_a_page_whose_files_are_gone_says_what_helps(console: Console) -> None:
+    page = await console.signed_in("/metadata")
+    await page.route("**/console/assets/chunk*", lambda route: route.fulfill(status=404))
+    await page.get_by_role("link", name="API").click()
+    await expect(page.get_by_role("button", name="Load again")).to_be_visible()
+    await page.unroute_all()
+    await page.get_by_role("button", name="Load again").click()
+    await expect(page.locator(".graphiql-container")).to_be_visible()
 
 
 async def test_the_secret_stays_in_the_tab_and_sign_out_forgets_it(console: Console) -> None:

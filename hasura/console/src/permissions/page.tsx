@@ -87,7 +87,9 @@ export function PermissionsPage() {
         </label>
       )}
       {sources.map((source) => {
-        const tables = (source.tables ?? []).filter((each) => matches(spelled(each.table)));
+        const tables = (source.tables ?? [])
+          .filter((each) => matches(spelled(each.table)))
+          .sort((one, other) => spelled(one.table).localeCompare(spelled(other.table), "en", { numeric: true }));
         return (
           <section key={source.name} aria-label={`Source ${source.name}`} className="source">
             <h2>
