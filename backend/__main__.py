@@ -10,11 +10,13 @@ import sys
 import uvicorn
 
 from backend import logs
-from backend.main import create_app
+from backend.main import MAX_BODY, create_app
 from backend.settings import SettingsError, load_settings
 
 #: Streams are ended, then the lifespan drains answers: together a few seconds.
 SHUTDOWN_AFTER = 2
+#: How long what was sent may stay untaken, in seconds (tcp(7)).
+UNSENT_FOR = 60
 
 
 def main() -> int:
@@ -41,6 +43,8 @@ def main() -> int:
             access_log=False,
             server_header=False,
             forwarded_allow_ips=settings.trusted_proxies,
+            ws_max_size=MAX_BODY,
+            ws_per_message_deflate=False,  # events are small, and a compressor for each connection is not
             timeout_graceful_shutdown=SHUTDOWN_AFTER,
         )
     )
@@ -60,6 +64,9 @@ def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Who takes nothing for so long is cut off by the kernel: no server closes what it cannot send to.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_FOR * 1000)
     try:
         listener.bind((host, port))
     except OSError:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
+from starlette.requests import HTTPConnection
 
 from backend.errors import Forbidden, Unauthenticated
 from backend.services.accounts import Accounts
@@ -15,6 +16,8 @@ from backend.services.bus import Bus
 from backend.services.hasura_client import HasuraClient
 from backend.services.login_limits import LoginLimits
 from backend.services.message_limits import MessageLimits
+from backend.services.open_sockets import OpenSockets
+from backend.services.presence import Presence
 from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
 from backend.services.tokens import InvalidToken, Tokens, User
@@ -33,10 +36,14 @@ class Services:
     message_limits: MessageLimits
     hasura: HasuraClient
     replies: Replies
+    presence: Presence
+    open_sockets: OpenSockets
+    #: Whose pages may connect.
+    origins: list[str]
 
 
-def _services(request: Request) -> Services:
-    return cast("Services", request.app.state.services)
+def _services(connection: HTTPConnection) -> Services:
+    return cast("Services", connection.app.state.services)
 
 
 _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import psycopg
 import psycopg_pool
 import structlog
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -19,11 +19,12 @@ from starlette.exceptions import HTTPException
 from backend.logs import current_trace_id
 from backend.services import hasura_client as hasura
 from backend.services.rate_limits import LimitReached
+from backend.services.replies import ShuttingDown, TooManyReplies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI, Request, WebSocket
 
     from backend.services.assistant_errors import AssistantError
 
@@ -107,6 +108,11 @@ class Conflict(Problem):
 class TooLarge(Problem):
     status, slug, title = 413, "too-large", "Too large"
     default = "The request body is larger than this API takes."
+
+
+class SlowReader(Problem):
+    status, slug, title = 408, "slow-reader", "Too slow"
+    default = "You took no event for too long. Connect again with your last cursor."
 
 
 class TooManyRequests(Problem):
@@ -195,6 +201,37 @@ def from_hasura(exc: hasura.HasuraError) -> Problem:
             return Problem()
 
 
+def problem_of(exc: Exception) -> Problem:
+    """What a caller is told of it; of what is not `EXPECTED`, nothing but that."""
+    match exc:
+        case Problem():
+            return exc
+        case hasura.HasuraError():
+            return from_hasura(exc)
+        case LimitReached(retry_after=retry_after):
+            return TooManyRequests(retry_after=retry_after)
+        case TooManyReplies():
+            return TooManyRequests("You have several answers under way. Wait for one of them.", retry_after=5)
+        case ShuttingDown():
+            return Unavailable("The server is restarting. Nothing was saved: send it again.")
+        case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
+            return Unavailable(retry_after=5)
+        case _:
+            return Problem()
+
+
+#: What a request may end with without a defect of ours.
+EXPECTED = (
+    Problem,
+    hasura.HasuraError,
+    LimitReached,
+    TooManyReplies,
+    ShuttingDown,
+    psycopg.OperationalError,
+    psycopg_pool.PoolTimeout,
+)
+
+
 def install(app: FastAPI) -> None:
     """Every exception that a route lets out becomes a problem; a defect's is made by `backend.middleware`."""
 
@@ -220,20 +257,27 @@ def install(app: FastAPI) -> None:
         return found.response()
 
     @app.exception_handler(LimitReached)
-    async def limit(_: Request, exc: LimitReached) -> JSONResponse:
-        return TooManyRequests(retry_after=exc.retry_after).response()
+    @app.exception_handler(TooManyReplies)
+    @app.exception_handler(ShuttingDown)
+    async def refused(_: Request, exc: Exception) -> JSONResponse:
+        return problem_of(exc).response()
 
     @app.exception_handler(psycopg.OperationalError)
     @app.exception_handler(psycopg_pool.PoolTimeout)
     async def database(_: Request, exc: Exception) -> JSONResponse:
         log.warning("database_unavailable", cause=type(exc).__name__)
-        return Unavailable(retry_after=5).response()
+        return problem_of(exc).response()
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, exc: RequestValidationError) -> JSONResponse:
         # Where and why, never what: the value may be a password.
         errors = [{"loc": list(e["loc"]), "message": e["msg"]} for e in exc.errors()]
         return Invalid(errors=errors).response()
+
+    @app.exception_handler(WebSocketRequestValidationError)
+    async def invalid_socket(socket: WebSocket, exc: WebSocketRequestValidationError) -> None:
+        errors = [{"loc": list(e["loc"]), "message": e["msg"]} for e in exc.errors()]
+        await socket.send_denial_response(Invalid(errors=errors).response())
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, exc: HTTPException) -> JSONResponse:

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from backend import errors
 from backend.deps import Services
 from backend.middleware import BodyLimit, Trace
-from backend.routes import auth, chat, chat_sessions, health
+from backend.routes import auth, chat, chat_sessions, health, ws_chat, ws_status
 from backend.services.accounts import Accounts
 from backend.services.bus import PostgresBus, RedisBus
 from backend.services.hasura_client import HasuraClient
@@ -23,7 +23,9 @@ from backend.services.llm import LlmAssistant
 from backend.services.login_limits import LoginLimits
 from backend.services.message_limits import MessageLimits
 from backend.services.offline_assistant import OfflineAssistant
+from backend.services.open_sockets import OpenSockets
 from backend.services.passwords import Passwords
+from backend.services.presence import Presence
 from backend.services.rate_limits import RateLimits
 from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
@@ -73,8 +75,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
     )
     errors.install(app)
-    for router in (auth.router, chat_sessions.router, chat.router, health.router):
-        app.include_router(router)
+    for room in (auth, chat_sessions, chat, health, ws_chat, ws_status):
+        app.include_router(room.router)
     app.add_middleware(BodyLimit, limit=MAX_BODY)
     if settings.cors_origins:
         app.add_middleware(
@@ -135,6 +137,9 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             message_limits=MessageLimits(limits, settings.messages_per_minute),
             hasura=client,
             replies=replies,
+            presence=Presence(bus),
+            open_sockets=OpenSockets(settings.sockets_per_user),
+            origins=settings.cors_origins,
         )
 
 

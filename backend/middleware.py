@@ -1,4 +1,4 @@
-"""What wraps every request: a trace id and a line in the log, and a limit on its body."""
+"""What wraps every request and WebSocket: a trace id and a line in the log, and a limit on a body."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ class Trace:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -72,6 +75,19 @@ class Trace:
                 status=status,
                 ms=round((time.perf_counter() - started) * 1000, 1),
             )
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(trace_id=_trace_of(Headers(scope=scope))[0])
+        started = time.perf_counter()
+        try:
+            await self.app(scope, receive, send)
+        except Exception as exc:
+            log.exception("unexpected_error", exc_info=exc)
+            await send({"type": "websocket.close", "code": 1011})  # RFC 6455, 7.4.1: our own fault
+        finally:
+            route = getattr(scope.get("route"), "path", None)
+            log.info("socket", route=route, s=round(time.perf_counter() - started, 1))
 
 
 class BodyLimit:

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     login_attempts: int = Field(10, ge=1)
     login_attempts_per_address: int = Field(100, ge=1)
     messages_per_minute: int = Field(240, ge=1)
+    sockets_per_user: int = Field(20, ge=1)
 
     llm_base_url: AnyHttpUrl | None = None
     llm_api_key: SecretStr | None = None

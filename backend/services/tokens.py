@@ -32,6 +32,7 @@ class User:
     id: UUID
     roles: frozenset[str]
     token: str
+    expires_at: datetime
 
 
 class Tokens:
@@ -64,8 +65,9 @@ class Tokens:
             if self._secret.claims_format == "stringified_json":
                 claims = json.loads(claims)
             roles = frozenset(str(role) for role in claims["x-hasura-allowed-roles"])
-            return User(UUID(claims["x-hasura-user-id"]), roles, token)
-        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, AttributeError) as exc:
+            expires_at = datetime.fromtimestamp(payload["exp"], UTC)
+            return User(UUID(claims["x-hasura-user-id"]), roles, token, expires_at)
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
             raise InvalidToken(type(exc).__name__) from exc
 
     def _mint(self, user_id: UUID, role: str, allowed: list[str], lifetime: timedelta) -> str:

@@ -322,6 +322,16 @@ class HasuraClient(AssistantCalls):
             async for data in states:
                 yield [read(ChatMessage, row) for row in reversed(data["chat_messages"])]
 
+    async def watch_session(
+        self, token: str, session_id: UUID, *, limit: int = 100
+    ) -> AsyncGenerator[list[ChatMessage] | None, None]:
+        """As `watch_messages`, of a session that is the caller's and not deleted; None once it is not."""
+        variables = {"session_id": str(session_id), "limit": limit}
+        async with aclosing(self._live.watch(token, operations.WATCH_SESSION, variables)) as states:
+            async for data in states:
+                rows = data["chat_sessions"]
+                yield [read(ChatMessage, row) for row in reversed(rows[0]["messages"])] if rows else None
+
     async def _list_sessions(self, token: str, where: dict[str, Any], *, limit: int) -> list[ChatSession]:
         data = await self._transport.execute(
             token, operations.LIST_SESSIONS, {"where": where, "limit": limit}, idempotent=True

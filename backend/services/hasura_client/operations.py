@@ -217,3 +217,14 @@ WATCH_MESSAGES = Operation(
     """
     + _MESSAGE
 )
+
+WATCH_SESSION = Operation(
+    """
+    subscription WatchSession($session_id: uuid!, $limit: Int!) {
+      chat_sessions(where: { session_id: { _eq: $session_id }, is_active: { _eq: true } }) {
+        messages(order_by: [{ id: desc }], limit: $limit) { ...Message }
+      }
+    }
+    """
+    + _MESSAGE
+)
