@@ -66,7 +66,8 @@ def published(service: str) -> tuple[str, str, str]:
 def test_the_images_are_the_versions_that_the_project_is_made_for() -> None:
     assert SERVICES["postgres"]["image"] == "postgres:15"
     assert SERVICES["graphql-engine"]["image"] == "hasura/graphql-engine:v2.48.10.cli-migrations-v3"
-    assert set(SERVICES) == {"postgres", "migrate", "graphql-engine", "backend", "webapp", "pgadmin"}
+    everything = {"postgres", "migrate", "graphql-engine", "redis", "backend", "gateway", "webapp", "pgadmin"}
+    assert set(SERVICES) == everything
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_the_images_are_the_versions_that_the_project_is_made_for() -> None:
     [
         ("postgres", "postgres_port", "5432"),
         ("graphql-engine", "graphql_port", "8080"),
-        ("backend", "api_port", "8000"),
+        ("gateway", "api_port", "8000"),
         ("webapp", "web_port", "3000"),
     ],
 )
@@ -85,7 +86,7 @@ def test_the_ports_are_those_of_make_up_on_this_machine_only(service: str, setti
 
 
 def test_a_service_listens_on_the_port_that_is_published() -> None:
-    assert environment("backend")["CHAT_API_PORT"] == published("backend")[2]
+    assert environment("backend")["CHAT_API_PORT"] == "8000"
     assert environment("webapp")["CHAT_WEB_PORT"] == published("webapp")[2]
     assert environment("backend")["CHAT_HOST"] == environment("webapp")["CHAT_HOST"] == "0.0.0.0"  # noqa: S104
 
@@ -95,12 +96,27 @@ def test_the_addresses_inside_name_services_and_their_ports() -> None:
         value
         for service in SERVICES
         for value in environment(service).values()
-        if re.match(r"(http|postgresql)://", value)
+        if re.match(r"(http|postgresql|redis)://", value)
     }
-    assert len(urls) == 3
+    assert len(urls) == 4
     for url in urls:
         host, port = re.search(r"(?://|@)([\w-]+):(\d+)/?", url.replace("chat:$", "")).groups()  # type: ignore[union-attr]
-        assert published(host)[2] == port
+        assert port == ("6379" if host == "redis" else published(host)[2])
+
+
+def test_the_api_may_run_in_several_containers() -> None:
+    """`--scale backend=3`: it has no port of this machine and no name of its own, and one address is before it."""
+    assert not {"ports", "container_name", "volumes"} & SERVICES["backend"].keys()
+    assert "CHAT_REDIS_URL" in environment("backend")
+    assert environment("webapp")["CHAT_API_URL"] == "http://gateway:8000"
+    gateway = COMPOSE["configs"]["gateway"]["content"]
+    assert f"dynamic a backend {environment('backend')['CHAT_API_PORT']} " in gateway
+    assert f":{published('gateway')[2]} {{" in gateway
+
+
+def test_redis_keeps_nothing_and_is_reached_from_inside_only() -> None:
+    assert not {"ports", "volumes"} & SERVICES["redis"].keys()
+    assert SERVICES["redis"]["command"] == ["redis-server", "--save", "", "--appendonly", "no"]
 
 
 def test_the_backend_gets_every_required_setting_and_only_settings_that_it_knows() -> None:
@@ -123,7 +139,8 @@ def test_every_setting_of_the_model_that_a_person_chooses_can_be_given() -> None
 
 def test_the_web_ui_gets_only_settings_that_it_knows_and_no_secret() -> None:
     given = environment("webapp")
-    assert set(given) <= {f"CHAT_{field.upper()}" for field in WebappSettings.model_fields}
+    in_rxconfig = {"CHAT_REDIS_URL"}
+    assert set(given) <= in_rxconfig | {f"CHAT_{field.upper()}" for field in WebappSettings.model_fields}
     assert not [value for value in given.values() if "$" in value]
     assert f"webapp:{given['CHAT_DATA_DIR']}" in SERVICES["webapp"]["volumes"]
 
@@ -175,8 +192,10 @@ def test_the_start_order_waits_for_health_and_for_the_schema() -> None:
         "postgres": {},
         "migrate": {"postgres": "service_healthy"},
         "graphql-engine": {"migrate": "service_completed_successfully"},
-        "backend": {"graphql-engine": "service_healthy"},
-        "webapp": {"backend": "service_healthy"},
+        "redis": {},
+        "backend": {"graphql-engine": "service_healthy", "redis": "service_healthy"},
+        "gateway": {"backend": "service_healthy"},
+        "webapp": {"gateway": "service_healthy"},
     }
     waited_for = {
         name
@@ -187,9 +206,12 @@ def test_the_start_order_waits_for_health_and_for_the_schema() -> None:
     assert all("healthcheck" in SERVICES[name] for name in waited_for | {"webapp"})
 
 
-@pytest.mark.parametrize("service", ["graphql-engine", "backend", "webapp"])
-def test_a_health_check_asks_the_port_on_which_the_service_listens(service: str) -> None:
-    assert f"127.0.0.1:{published(service)[2]}/" in SERVICES[service]["healthcheck"]["test"][-1]
+@pytest.mark.parametrize(
+    ("service", "port"),
+    [("graphql-engine", "8080"), ("backend", "8000"), ("gateway", "8000"), ("webapp", "3000")],
+)
+def test_a_health_check_asks_the_port_on_which_the_service_listens(service: str, port: str) -> None:
+    assert f"127.0.0.1:{port}/" in SERVICES[service]["healthcheck"]["test"][-1]
 
 
 def test_the_migration_runs_once_and_for_good() -> None:
@@ -268,11 +290,11 @@ def test_an_image_holds_none_of_the_embedded_engine(service: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("service", ["backend", "webapp"])
-def test_an_image_runs_as_nobody_special_on_the_port_that_it_exposes(service: str) -> None:
+@pytest.mark.parametrize(("service", "port"), [("backend", "8000"), ("webapp", "3000")])
+def test_an_image_runs_as_nobody_special_on_the_port_that_it_exposes(service: str, port: str) -> None:
     text = dockerfile(service)
     assert re.search(r"^USER chat$", text, re.MULTILINE)
-    assert f"EXPOSE {published(service)[2]}" in text
+    assert f"EXPOSE {port}" in text
     assert f'CMD ["python", "-m", "{service}"]' in text
     assert "--require-hashes -r requirements.lock" in text
 
