@@ -15,7 +15,8 @@ import { fetcherFor } from "./fetcher";
 import { stylesheet } from "./parts";
 import { RunAsBar } from "./run_as_bar";
 
-const WELCOME = `# Ctrl-Space completes, Ctrl-Enter runs.
+const WELCOME = `# Ctrl-Space completes
+# Ctrl-Enter runs
 query MyQuery {
   __typename
 }

@@ -7,9 +7,9 @@ import { findTable, relationships, type Json, type JsonObject, type SourceEntry,
 import { columnsOf, target, type Structure } from "./structure";
 
 export const OPERATORS: Record<string, string[]> = {
-  "compare": ["_eq", "_neq", "_gt", "_lt", "_gte", "_lte", "_in", "_nin", "_is_null"],
-  "text": ["_like", "_nlike", "_ilike", "_nilike", "_similar", "_nsimilar", "_regex", "_nregex", "_iregex", "_niregex"],
-  "with another column": ["_ceq", "_cne", "_cgt", "_clt", "_cgte", "_clte"],
+  "Compare": ["_eq", "_neq", "_gt", "_lt", "_gte", "_lte", "_in", "_nin", "_is_null"],
+  "Text": ["_like", "_nlike", "_ilike", "_nilike", "_similar", "_nsimilar", "_regex", "_nregex", "_iregex", "_niregex"],
+  "With another column": ["_ceq", "_cne", "_cgt", "_clt", "_cgte", "_clte"],
   "jsonb, arrays, ltree": [
     "_contains", "_contained_in", "_has_key", "_has_keys_any", "_has_keys_all", "_ancestor", "_ancestor_any",
     "_descendant", "_descendant_any", "_matches", "_matches_any", "_matches_fulltext", "_cast",

@@ -144,11 +144,13 @@ function Pieces({ title, pieces, insert }: PiecesProps) {
   return (
     <div className="pieces">
       <span className="small muted">{title}</span>
-      {pieces.map(({ name, hint, text }) => (
-        <button key={name} type="button" className="piece" title={hint} onClick={() => insert(text)}>
-          {name}
-        </button>
-      ))}
+      <div>
+        {pieces.map(({ name, hint, text }) => (
+          <button key={name} type="button" className="piece" title={hint} onClick={() => insert(text)}>
+            {name}
+          </button>
+        ))}
+      </div>
     </div>
   );
 }
