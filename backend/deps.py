@@ -20,6 +20,7 @@ from backend.services.open_sockets import OpenSockets
 from backend.services.presence import Presence
 from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
+from backend.services.sweeper import Sweeper
 from backend.services.tokens import InvalidToken, Tokens, User
 
 
@@ -40,6 +41,7 @@ class Services:
     open_sockets: OpenSockets
     #: Whose pages may connect.
     origins: list[str]
+    sweeper: Sweeper
 
 
 def _services(connection: HTTPConnection) -> Services:

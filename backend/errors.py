@@ -130,10 +130,12 @@ class AssistantFailed(Problem):
     @classmethod
     def of(cls, error: AssistantError, **members: Any) -> AssistantFailed:
         """With the status that fits its kind, and how to try again."""
+        wait = {} if error.retry_after is None else {"retry_after": error.retry_after}
         problem = cls(
-            f"{error.message} Your question is saved and can be asked again.",
+            f"{error} Your question is saved and can be asked again.",
             headers={"Retry-After": str(error.retry_after or 5)} if error.status == 503 else None,
             kind=error.kind,
+            **wait,
             **members,
         )
         problem.status_code = error.status
@@ -191,8 +193,9 @@ def from_hasura(exc: hasura.HasuraError) -> Problem:
             return Unauthenticated()
         case hasura.PermissionDenied():
             return Forbidden()
-        case hasura.Conflict():
-            return Conflict(_sentence(exc))
+        case hasura.Conflict(stored=stored):
+            held = {} if stored is None else {"stored": stored.model_dump(mode="json")}
+            return Conflict(_sentence(exc), **held)
         case hasura.InvalidInput():
             return Invalid(_sentence(exc))
         case hasura.Unavailable(retry_after=retry_after):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,12 @@ from backend.services.message_limits import MessageLimits
 from backend.services.offline_assistant import OfflineAssistant
 from backend.services.open_sockets import OpenSockets
 from backend.services.passwords import Passwords
+from backend.services.places import Places
 from backend.services.presence import Presence
 from backend.services.rate_limits import RateLimits
 from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
+from backend.services.reply import Means
 from backend.services.sweeper import Sweeper
 from backend.services.tokens import Tokens
 from backend.settings import Settings, load_settings
@@ -114,15 +117,16 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
         limits = RateLimits(redis)
         client = await stack.enter_async_context(HasuraClient(str(settings.graphql_url)))
         tokens = Tokens(settings.jwt_secret)
-        replies = Replies(
-            client,
-            tokens,
-            LlmAssistant(settings) if settings.uses_model else OfflineAssistant(),
+        means = Means(
+            client=client,
+            tokens=tokens,
+            assistant=LlmAssistant(settings) if settings.uses_model else OfflineAssistant(),
+            bus=bus,
             total_timeout=settings.llm_total_timeout,
             answer_chars=settings.llm_answer_chars,
-            at_once=settings.replies_at_once,
-            per_user=settings.replies_per_user,
+            slots=asyncio.Semaphore(settings.replies_at_once),
         )
+        replies = Replies(means, Places(pool, client, settings.replies_per_user))
         sweeper = Sweeper(pool, client, tokens)
         sweeper.start()
         stack.push_async_callback(sweeper.aclose)
@@ -140,6 +144,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             presence=Presence(bus),
             open_sockets=OpenSockets(settings.sockets_per_user),
             origins=settings.cors_origins,
+            sweeper=sweeper,
         )
 
 

@@ -1,68 +1,53 @@
-"""Ask the assistant: Server-Sent Events, or one JSON body for who asks for that."""
+"""Ask the assistant, and what can be done with an answer: read it on, stop it, continue it, have another."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-import anyio
-from fastapi import APIRouter, Header
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
-from sse_starlette import EventSourceResponse, JSONServerSentEvent
 
-from backend.deps import COUNTED_MESSAGE, CurrentServices, CurrentUser, Cursor, Limit, Services
+from backend.deps import COUNTED_MESSAGE, CurrentServices, CurrentUser, Limit
+from backend.deps import Cursor as PageCursor
 from backend.errors import (
     AssistantFailed,
     Conflict,
     Forbidden,
     Invalid,
     NotFound,
-    Problem,
     TooLarge,
     TooManyRequests,
     Unauthenticated,
-    Unavailable,
     documented,
-    from_hasura,
 )
 from backend.routes.text import Content
-from backend.services.assistant_errors import AssistantError
-from backend.services.hasura_client import ChatMessage, HasuraError, MessagePage
-from backend.services.replies import ShuttingDown, TooManyReplies, Turn
-from backend.services.reply import Gone
-from backend.services.tokens import User
+from backend.routes.turn_answers import TURN, Accept, answered, beginning
+from backend.services.growth import Cursor
+from backend.services.hasura_client import ChatMessage, MessagePage
 
 router = APIRouter(prefix="/api/chat", tags=["chat"])
 
-_STREAM_EXAMPLE = """\
-event: turn
-data: {"user_message_id": "0b6f…", "assistant_message_id": "5c1e…"}
-
-event: delta
-data: {"text": "A keyset cursor "}
-
-event: done
-data: {"message_id": "5c1e…", "role": "assistant", "status": "complete", "content": "A keyset cursor …"}
-"""
+_BEGINS = documented(
+    Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, Invalid, TooManyRequests, AssistantFailed
+)
 
 
 class Question(BaseModel):
     session_id: UUID
     content: Content
     message_id: UUID | None = Field(
-        None, description="chosen by you: sending it again never asks twice, and asks again after a failure"
+        None,
+        description="chosen by you: sending it again never asks twice; it tries again an answer that failed"
+        " without a word",
     )
 
 
-class Answer(BaseModel):
-    """A whole turn in one body."""
-
-    user_message_id: UUID
-    assistant_message_id: UUID
-    reply: ChatMessage
+class Version(BaseModel):
+    message_id: UUID | None = Field(
+        None, description="of the new version, chosen by you: sending it again never makes a second one"
+    )
 
 
 @router.post(
@@ -74,49 +59,88 @@ class Answer(BaseModel):
     ),
     response_class=Response,
     dependencies=[COUNTED_MESSAGE],
-    responses={
-        200: {
-            "description": "the turn",
-            "model": Answer,
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _STREAM_EXAMPLE}},
-        },
-        **documented(
-            Unauthenticated,
-            Forbidden,
-            NotFound,
-            Conflict,
-            TooLarge,
-            Invalid,
-            TooManyRequests,
-            AssistantFailed,
-        ),
-    },
+    responses=TURN | _BEGINS,
 )
-async def ask(
-    body: Question,
+async def ask(body: Question, user: CurrentUser, services: CurrentServices, accept: Accept = "") -> Response:
+    async with beginning():
+        turn = await services.replies.ask(user, body.session_id, body.content, body.message_id)
+    return await answered(services, user, turn, accept)
+
+
+@router.get(
+    "/{message_id}/stream",
+    summary="Read an answer on",
+    description=(
+        "The events of `POST /api/chat` for an answer, or for a question's current answer, from where"
+        " `Last-Event-ID` (or `?last_event_id=`) stopped; from its first word without. Any process knows it."
+    ),
+    response_class=Response,
+    responses=TURN | documented(Unauthenticated, Forbidden, NotFound, Invalid, AssistantFailed),
+)
+async def stream(
+    message_id: UUID,
     user: CurrentUser,
     services: CurrentServices,
-    accept: Annotated[str, Header(include_in_schema=False)] = "",
+    last_event_id: Annotated[str, Header(max_length=200, description="`id` of the last event you have")] = "",
+    last_event_id_query: Annotated[
+        str, Query(alias="last_event_id", max_length=200, description="for who cannot set the header")
+    ] = "",
+    accept: Accept = "",
 ) -> Response:
-    try:
-        turn = await services.replies.ask(user, body.session_id, body.content, body.message_id)
-    except TooManyReplies:
-        raise TooManyRequests(
-            "You have several answers under way. Wait for one of them.", retry_after=5
-        ) from None
-    except ShuttingDown:
-        raise Unavailable("The server is restarting. Nothing was saved: send it again.") from None
-    if _wants_json(accept):
-        return await _whole(services, user, turn)
-    return EventSourceResponse(
-        _events(services, user, turn),
-        sep="\n",
-        ping=15,
-        send_timeout=30,
-        # At the end of the process an answer that is nearly there still reaches its reader.
-        shutdown_event=anyio.Event(),
-        shutdown_grace_period=1.5,
-    )
+    turn = await services.replies.resume(user, message_id)
+    return await answered(services, user, turn, accept, Cursor.parse(last_event_id or last_event_id_query))
+
+
+@router.post(
+    "/{message_id}/stop",
+    summary="Stop an answer",
+    description="It ends as `stopped`, with the text so far. One that has ended already is answered as it is.",
+    responses=documented(Unauthenticated, Forbidden, NotFound, Conflict, Invalid),
+)
+async def stop(message_id: UUID, user: CurrentUser, services: CurrentServices) -> ChatMessage:
+    return await services.replies.stop(user, message_id)
+
+
+@router.post(
+    "/{message_id}/continue",
+    summary="Go on with an answer that broke off",
+    description=(
+        "One that was stopped, failed, or was cut for its length goes on in the same row, behind its text;"
+        " a complete one is 409. Answered as by `POST /api/chat`."
+    ),
+    response_class=Response,
+    dependencies=[COUNTED_MESSAGE],
+    responses=TURN | _BEGINS,
+)
+async def continue_(
+    message_id: UUID, user: CurrentUser, services: CurrentServices, accept: Accept = ""
+) -> Response:
+    async with beginning():
+        turn = await services.replies.continue_(user, message_id)
+    return await answered(services, user, turn, accept)
+
+
+@router.post(
+    "/{message_id}/regenerate",
+    summary="Have another version of an answer",
+    description=(
+        "A further answer to the same question, which becomes its current one; the earlier stay."
+        " 409 while one is being written. Answered as by `POST /api/chat`."
+    ),
+    response_class=Response,
+    dependencies=[COUNTED_MESSAGE],
+    responses=TURN | _BEGINS,
+)
+async def regenerate(
+    message_id: UUID,
+    user: CurrentUser,
+    services: CurrentServices,
+    body: Version | None = None,
+    accept: Accept = "",
+) -> Response:
+    async with beginning():
+        turn = await services.replies.regenerate(user, message_id, body.message_id if body else None)
+    return await answered(services, user, turn, accept)
 
 
 @router.get(
@@ -126,49 +150,10 @@ async def ask(
     responses=documented(Unauthenticated, Forbidden, NotFound, Invalid),
 )
 async def history(
-    session_id: UUID, user: CurrentUser, services: CurrentServices, limit: Limit = 50, cursor: Cursor = None
+    session_id: UUID,
+    user: CurrentUser,
+    services: CurrentServices,
+    limit: Limit = 50,
+    cursor: PageCursor = None,
 ) -> MessagePage:
     return await services.hasura.get_chat_messages(user.token, session_id, limit=limit, cursor=cursor)
-
-
-async def _events(services: Services, user: User, turn: Turn) -> AsyncGenerator[JSONServerSentEvent, None]:
-    yield JSONServerSentEvent(event="turn", data=_ids(turn))
-    try:
-        async with aclosing(services.replies.deltas(user, turn)) as pieces:
-            async for piece in pieces:
-                yield JSONServerSentEvent(event="delta", data={"text": piece})
-        message = await services.replies.outcome(user, turn)
-    except (AssistantError, Gone, HasuraError) as exc:
-        yield JSONServerSentEvent(event="error", data=_problem(exc, turn).body())
-    else:
-        yield JSONServerSentEvent(event="done", data=message.model_dump(mode="json"))
-
-
-async def _whole(services: Services, user: User, turn: Turn) -> JSONResponse:
-    try:
-        message = await services.replies.outcome(user, turn)
-    except (AssistantError, Gone, HasuraError) as exc:
-        raise _problem(exc, turn) from exc
-    return JSONResponse({**_ids(turn), "reply": message.model_dump(mode="json")})
-
-
-def _problem(exc: AssistantError | Gone | HasuraError, turn: Turn) -> Problem:
-    match exc:
-        case AssistantError():
-            return AssistantFailed.of(exc, **_ids(turn))
-        case Gone():
-            return Conflict("The conversation was cleared while the answer was written.", **_ids(turn))
-        case _:
-            return from_hasura(exc)
-
-
-def _ids(turn: Turn) -> dict[str, Any]:
-    return {
-        "user_message_id": str(turn.user_message_id),
-        "assistant_message_id": str(turn.assistant_message_id),
-    }
-
-
-def _wants_json(accept: str) -> bool:
-    # Both are a fair reading of */*; the stream is what the path is for, so JSON must be asked for by name.
-    return "application/json" in accept and "text/event-stream" not in accept

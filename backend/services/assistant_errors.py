@@ -6,14 +6,18 @@ from typing import Any, ClassVar
 
 
 class AssistantError(Exception):
-    """`kind` is for programs, `message` for the person who asked; neither holds what the provider said."""
+    """`kind` is for programs, `message` for the person who asked; neither holds what the provider said.
+
+    :param retry_after: seconds to wait before it is worth trying again, where the provider named them.
+    """
 
     kind: ClassVar[str] = "failed"
     status: ClassVar[int] = 502
     message: ClassVar[str] = "The model's answer failed."
 
     def __init__(self, *, retry_after: int | None = None) -> None:
-        super().__init__(self.message)
+        wait = "" if retry_after is None else f" Try again in {_duration(retry_after)}."
+        super().__init__(self.message + wait)
         self.retry_after = retry_after
 
 
@@ -84,13 +88,22 @@ class Unexpected(AssistantError):
 
 def saved(error: AssistantError) -> dict[str, Any]:
     """How an error is kept in the metadata of its answer."""
-    return {"kind": error.kind, "message": error.message}
+    wait = {} if error.retry_after is None else {"retry_after": error.retry_after}
+    return {"kind": error.kind, "message": str(error), **wait}
 
 
 def error_of(metadata: dict[str, Any]) -> AssistantError:
     """The error that is saved with a failed answer."""
     saved = metadata.get("error")
-    kind = saved.get("kind") if isinstance(saved, dict) else None
-    return next(
-        (error() for error in AssistantError.__subclasses__() if error.kind == kind), AssistantError()
-    )
+    if not isinstance(saved, dict):
+        return AssistantError()
+    wait = saved.get("retry_after")
+    kinds = {error.kind: error for error in AssistantError.__subclasses__()}
+    error = kinds.get(str(saved.get("kind")), AssistantError)
+    return error(retry_after=wait if isinstance(wait, int) else None)
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} second{'' if seconds == 1 else 's'}"
+    return f"{-(-seconds // 60)} minutes"

@@ -19,12 +19,26 @@ TOKENS_PER_MESSAGE = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer takes, as far as is known; `cut` when the model itself stopped at a limit of length."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    estimated: bool = False
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
-    """Read with the asker's own token: an assistant sees what its user may see."""
+    """Read with the asker's own token: an assistant sees what its user may see.
+
+    `begun` is the text of an answer that broke off and is to go on; usually empty.
+    """
 
     client: HasuraClient
     token: str
     question: ChatMessage
+    begun: str = ""
 
     async def session(self) -> ChatSession:
         return await self.client.get_chat_session(self.token, self.question.session_id)
@@ -33,11 +47,23 @@ class Conversation:
         return await self.client.get_session_statistics(self.token, self.question.session_id)
 
     async def history(self, limit: int = HISTORY_MESSAGES) -> list[ChatMessage]:
-        """What was said before the question, oldest first, without answers that failed or never began."""
+        """What was said before the question, oldest first: each question with its current answer.
+
+        An answer belongs behind its question, however late that version was written; without those that failed
+        or never began.
+        """
         messages = await self.client.get_messages_before(
             self.token, self.question.session_id, self.question.id, limit=limit
         )
-        return [m for m in messages if m.content.strip() and m.status in ("complete", "stopped")]
+        asked = [m.message_id for m in messages if m.role == "user"]
+        answers = await self.client.get_current_answers(self.token, asked)
+        said: list[ChatMessage] = []
+        for message in messages:
+            if message.reply_to is None:
+                said.append(message)
+            if (answer := answers.get(message.message_id)) is not None:
+                said.append(answer)
+        return [m for m in said if m.content.strip() and m.status in ("complete", "stopped")]
 
     async def find(self, text: str, *, limit: int = 20) -> list[ChatMessage]:
         return await self.client.find_in_session(
@@ -46,13 +72,16 @@ class Conversation:
 
 
 class Assistant(Protocol):
-    """Answers a question piece by piece. Raises an AssistantError or a HasuraError."""
+    """Answers a question piece by piece, and says what it takes when it knows.
+
+    Raises an AssistantError or a HasuraError.
+    """
 
     @property
     def name(self) -> str:
         """Kept in the metadata of each answer as ``model``."""
 
-    def answer(self, conversation: Conversation) -> AsyncGenerator[str, None]: ...
+    def answer(self, conversation: Conversation) -> AsyncGenerator[str | Usage, None]: ...
 
     async def aclose(self) -> None: ...
 

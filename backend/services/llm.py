@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import httpx2
 import openai
+import stamina
 
 from backend.services import assistant_errors as errors
-from backend.services.conversation import Conversation, within_budget
+from backend.services.conversation import Conversation, Usage, estimated_tokens, within_budget
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -19,6 +22,16 @@ if TYPE_CHECKING:
 
     from backend.services.hasura_client import ChatMessage
     from backend.settings import Settings
+
+#: After the last word a server may tell what the answer took; not all do. Seconds.
+USAGE_WITHIN = 1.0
+#: A day, in seconds: whoever says more means never.
+LONGEST_RETRY_AFTER = 86_400
+#: Said after an answer that broke off.
+GO_ON = (
+    "Your answer broke off. Go on exactly where it ends, in the middle of a word if need be: repeat nothing of it,"
+    " and add no remark about the interruption."
+)
 
 
 class LlmAssistant:
@@ -40,74 +53,121 @@ class LlmAssistant:
             timeout=httpx2.Timeout(
                 self._first_token + self._next_token, connect=settings.llm_connect_timeout
             ),
-            max_retries=1,
+            max_retries=0,
         )
+        #: Whether the server takes `stream_options`, by which it tells what an answer took.
+        self._ask_usage = True
 
     async def aclose(self) -> None:
         await self._client.close()
 
-    async def answer(self, conversation: Conversation) -> AsyncGenerator[str, None]:
+    async def answer(self, conversation: Conversation) -> AsyncGenerator[str | Usage, None]:
         history = within_budget(await conversation.history(), self._history_tokens)
-        messages = self._prompt(history, conversation.question)
+        messages = _prompt(self._system_prompt, history, conversation)
+        yield Usage(sum(estimated_tokens(str(m.get("content"))) for m in messages), estimated=True)
         try:
             async with asyncio.timeout(self._first_token) as deadline:
-                stream = await self._client.chat.completions.create(
-                    model=self.name, messages=messages, stream=True
-                )
-                started = deadline.when()
-            async with aclosing(self._texts(stream, started)) as texts:
-                async for text in texts:
-                    yield text
+                stream = await self._begin(messages)
+                first = deadline.when()
+            async with aclosing(self._pieces(stream, first)) as pieces:
+                async for piece in pieces:
+                    yield piece
         except TimeoutError:
             raise errors.TimedOut from None
         except (openai.OpenAIError, httpx2.HTTPError, ValueError) as exc:
             raise translated(exc) from exc
 
-    async def _texts(
+    async def _begin(
+        self, messages: list[ChatCompletionMessageParam]
+    ) -> openai.AsyncStream[ChatCompletionChunk]:
+        # Not the SDK's own retries: it would also wait out a 429, for as long as that says, instead of telling.
+        async for attempt in stamina.retry_context(on=_passing, attempts=2, wait_initial=0.2, timeout=None):
+            with attempt:
+                try:
+                    return await self._create(messages)
+                except openai.BadRequestError as exc:
+                    if not self._ask_usage or "stream_options" not in str(exc):
+                        raise
+                    self._ask_usage = (
+                        False  # a server that does not know it, and refuses what it does not know
+                    )
+                    return await self._create(messages)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _create(
+        self, messages: list[ChatCompletionMessageParam]
+    ) -> openai.AsyncStream[ChatCompletionChunk]:
+        return await self._client.chat.completions.create(
+            model=self.name,
+            messages=messages,
+            stream=True,
+            stream_options={"include_usage": True} if self._ask_usage else openai.omit,
+        )
+
+    async def _pieces(
         self, stream: openai.AsyncStream[ChatCompletionChunk], first: float | None
-    ) -> AsyncGenerator[str, None]:
-        empty = True
+    ) -> AsyncGenerator[str | Usage, None]:
+        empty, finish = True, None
         loop = asyncio.get_running_loop()
         async with stream:
             chunks = aiter(stream)
             while True:
                 # Before its first word a model may think, or load; silence within an answer means it is gone.
-                until = first if empty else loop.time() + self._next_token
+                until = first if empty else loop.time() + (USAGE_WITHIN if finish else self._next_token)
                 try:
                     async with asyncio.timeout_at(until):
                         chunk = await anext(chunks)
-                except (StopAsyncIteration, openai.APIConnectionError) as exc:
-                    if isinstance(exc, openai.APITimeoutError):
+                except (StopAsyncIteration, openai.APIConnectionError, TimeoutError) as exc:
+                    if finish:
+                        break  # the text is whole: what it took need not be told
+                    if isinstance(exc, openai.APITimeoutError | TimeoutError):
                         raise
                     raise errors.Cut from exc
                 text, finished = _read(chunk)
+                finish = finish or finished
                 if text:
                     empty = False
                     yield text
-                if finished:
+                if chunk.usage is not None and finish:
+                    yield Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
                     break
         if empty:
             raise errors.Empty
-
-    def _prompt(self, history: list[ChatMessage], question: ChatMessage) -> list[ChatCompletionMessageParam]:
-        prompt: list[ChatCompletionMessageParam] = [{"role": "system", "content": self._system_prompt}]
-        for message in history:
-            match message.role:
-                case "user":
-                    prompt.append({"role": "user", "content": message.content})
-                case "assistant":
-                    prompt.append({"role": "assistant", "content": message.content})
-                case _:
-                    pass  # a session's own system and tool messages are notes for people, not instructions
-        prompt.append({"role": "user", "content": question.content})
-        return prompt
+        if finish == "length":
+            yield Usage(cut=True)
 
 
-def _read(chunk: ChatCompletionChunk) -> tuple[str, bool]:
-    """The text of a chunk, and whether it is the last. The SDK does not check it: raises Malformed."""
+def _prompt(
+    system: str, history: list[ChatMessage], conversation: Conversation
+) -> list[ChatCompletionMessageParam]:
+    prompt: list[ChatCompletionMessageParam] = [{"role": "system", "content": system}]
+    for message in history:
+        match message.role:
+            case "user":
+                prompt.append({"role": "user", "content": message.content})
+            case "assistant":
+                prompt.append({"role": "assistant", "content": message.content})
+            case _:
+                pass  # a session's own system and tool messages are notes for people, not instructions
+    prompt.append({"role": "user", "content": conversation.question.content})
+    if conversation.begun:
+        prompt.append({"role": "assistant", "content": conversation.begun})
+        prompt.append({"role": "user", "content": GO_ON})
+    return prompt
+
+
+def _passing(exc: Exception) -> bool:
+    """Whether the same request may well succeed a moment later."""
+    return isinstance(exc, openai.InternalServerError) or (
+        isinstance(exc, openai.APIConnectionError) and not isinstance(exc, openai.APITimeoutError)
+    )
+
+
+def _read(chunk: ChatCompletionChunk) -> tuple[str, str | None]:
+    """The text of a chunk, and why it is the last with text. The SDK does not check it: raises Malformed."""
     try:
         text = "".join(choice.delta.content or "" for choice in chunk.choices)
-        return text, any(choice.finish_reason is not None for choice in chunk.choices)
+        return text, next((choice.finish_reason for choice in chunk.choices if choice.finish_reason), None)
     except (AttributeError, TypeError) as exc:
         raise errors.Malformed from exc
 
@@ -134,5 +194,13 @@ def translated(exc: Exception) -> errors.AssistantError:
 
 
 def _retry_after(exc: openai.APIStatusError) -> int | None:
+    """Seconds, from either form of the header: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
     value = exc.response.headers.get("retry-after", "")
-    return int(value) if value.isascii() and value.isdecimal() else None
+    if value.isascii() and value.isdecimal():
+        return min(int(value), LONGEST_RETRY_AFTER)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    seconds = (when - datetime.now(UTC)).total_seconds() if when.tzinfo else 0.0
+    return min(max(0, round(seconds)), LONGEST_RETRY_AFTER)

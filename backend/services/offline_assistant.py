@@ -6,6 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+from backend.services.conversation import Usage, estimated_tokens
 from backend.services.offline_texts import (
     connect,
     counts,
@@ -32,8 +33,12 @@ class OfflineAssistant:
 
     name = "offline-assistant"
 
-    async def answer(self, conversation: Conversation) -> AsyncGenerator[str, None]:
+    async def answer(self, conversation: Conversation) -> AsyncGenerator[str | Usage, None]:
         text = await _reply(conversation)
+        if begun := conversation.begun:
+            text = text.removeprefix(begun) if text.startswith(begun) else f"\n\n{text}"
+        asked = estimated_tokens(conversation.question.content)
+        yield Usage(asked, estimated_tokens(text), estimated=True)
         words = re.findall(r"\s*\S+|\s+$", text)
         pause = min(PAUSE, LONGEST_ANSWER / max(1, len(words)))
         for word in words:

@@ -1,42 +1,56 @@
-"""A turn: a question is stored, an answer is written, and both outlive whoever asked.
+"""Turns: a question is stored, an answer is written, and both outlive whoever asked.
 
-The order makes a lost question impossible: the question's row, then the answer's row (``streaming``, empty),
-then the model. An answer's id follows from its question's, so the database decides who answers when one
-question is sent twice, to one process or to several. Whoever writes an answer renews its lease; after a crash the
-lease runs out, the answer is marked as failed (`sweeper`), and the next send of the same question begins anew.
+The order makes a lost question impossible: the question's row, then the answer's row (``streaming``, empty), then
+the model. The first answer's id follows from its question's, so the database decides who answers when one question
+is sent twice, to one process or to several; further versions have ids of the client's choice.
+
+                        ask, regenerate                          (lease renewed every 2 s, text saved)
+    (no row) ────────────────────────────► streaming ◄──────────────┐
+                                            │  │  │ └───────────────┘
+                        the model has ended │  │  │ stop: by the writer, or by whoever is asked after 2 s of silence
+                                            │  │  └──────────────────────────► stopped ──┐
+                                            │  └─ the model failed, or the lease ran out ┼─► failed
+                                            ▼     (`sweeper`)                            │     │
+                                        complete                                         │     │
+                                            │ truncated                                  │     │
+                                            └────────────────► continue: streaming ◄─────┴─────┘
+                                                               (the text is kept; ask, where there is none)
+
+Each arrow is one update that names the state it leaves and the run it knows, so that of two only one happens.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4, uuid5
 
 import structlog
 
-from backend.services.assistant_errors import Interrupted, error_of
-from backend.services.hasura_client import ChatMessage, Conflict, HasuraClient
-from backend.services.reply import Gone, Reply, Run, beginning
+from backend.services.assistant_errors import error_of
+from backend.services.broadcast import say, topic_of
+from backend.services.follower import Followers
+from backend.services.growth import Cursor, Gone, Growth, Superseded
+from backend.services.hasura_client import ChatMessage, Conflict, NotFound
+from backend.services.reply import LONGEST_MESSAGE, Means, Reply, Run, run_after
+from backend.services.turn import Began, Delta, Done, Event, Turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from backend.services.conversation import Assistant
-    from backend.services.tokens import Tokens, User
+    from backend.services.places import Places
+    from backend.services.tokens import User
 
 _ANSWERS = UUID("6f1f3a86-6f0a-4e0c-9f0e-2f6c1f0f9b52")
-#: How often an answer that another process writes is looked at, in seconds.
-FOLLOW_EVERY = 0.5
-#: Another send may take over a failed answer at the same time: look again, at most so often.
-_TAKEOVERS = 3
+#: Somebody else may change an answer at the same time: look again, at most so often.
+_ATTEMPTS = 3
+#: How long the writer of an answer has to end it when it is told to stop, in seconds.
+STOP_WITHIN = 2.0
+#: While it does, the row is looked at so often, in seconds: the word of its end may be lost.
+_LOOK_EVERY = 0.5
 
 log = structlog.get_logger(__name__)
-
-
-class TooManyReplies(Exception):
-    """This user has as many answers under way as are allowed."""
 
 
 class ShuttingDown(Exception):
@@ -44,104 +58,137 @@ class ShuttingDown(Exception):
 
 
 def answer_id(question_id: UUID) -> UUID:
-    """The message id of a question's answer."""
+    """The message id of a question's first answer."""
     return uuid5(_ANSWERS, str(question_id))
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A stored question and its answer, being written or there already."""
-
-    user_message_id: UUID
-    assistant_message_id: UUID
-    reply: Reply | None
-    stored: ChatMessage | None
-
-
 class Replies:
-    """The answers under way in this process. Built by the app, ended by `drain`."""
+    """The turns of this process, and a view of those of the others. Built by the app, ended by `drain`."""
 
-    def __init__(
-        self,
-        client: HasuraClient,
-        tokens: Tokens,
-        assistant: Assistant,
-        *,
-        total_timeout: float,
-        answer_chars: int,
-        at_once: int,
-        per_user: int,
-    ) -> None:
-        self._client = client
-        self._tokens = tokens
-        self._assistant = assistant
-        self._total_timeout = total_timeout
-        self._answer_chars = answer_chars
-        self._slots = asyncio.Semaphore(at_once)
-        self._per_user = per_user
+    def __init__(self, means: Means, places: Places) -> None:
+        self._means = means
+        self._client = means.client
+        self._places = places
         self._running: dict[UUID, Reply] = {}
+        self._followers = Followers(means.client, means.tokens, means.bus)
         self._draining = False
+
+    # Beginning. Each raises TooManyReplies or ShuttingDown, with nothing stored, a HasuraError, or psycopg's errors.
 
     async def ask(self, user: User, session_id: UUID, content: str, message_id: UUID | None) -> Turn:
         """Stores the question and sees to its answer.
 
-        A question that was asked before is not asked again: its answer is the turn's, unless that failed.
-        Raises TooManyReplies or ShuttingDown, with nothing stored, or a HasuraError.
+        A question that was asked before is not asked again: its answer is the turn's, unless that failed without
+        a word.
         """
-        if self._draining:
-            raise ShuttingDown
+        self._refuse_when_draining()
         message_id = message_id or uuid4()
-        running = self._running.get(answer_id(message_id))
-        if running is None and self._count(user.id) >= self._per_user:
-            raise TooManyReplies
-        question = await self._client.add_chat_message(user.token, session_id, content, message_id=message_id)
-        return await self._answer(user, question)
+        async with self._places.one(user, answer_id(message_id)):
+            question = await self._client.add_chat_message(
+                user.token, session_id, content, message_id=message_id
+            )
+            return await self._answer(user, question, answer_id(message_id))
 
-    async def deltas(self, user: User, turn: Turn) -> AsyncGenerator[str, None]:
-        """The text of the answer so far, then as it grows. Whoever stops listening stops nothing."""
-        if turn.reply is not None:
-            async with aclosing(turn.reply.deltas()) as pieces:
-                async for piece in pieces:
-                    yield piece
-            return
-        shown = ""
-        async with aclosing(self._states(user, turn)) as states:
-            async for message in states:
-                if len(message.content) > len(shown):
-                    yield message.content[len(shown) :]
-                    shown = message.content
+    async def regenerate(self, user: User, message_id: UUID, new_id: UUID | None) -> Turn:
+        """Another version of an answer (`message_id` is its id, or its question's), in a row of its own.
 
-    async def outcome(self, user: User, turn: Turn) -> ChatMessage:
-        """The saved answer, once it has ended.
-
-        Raises why it failed: an AssistantError, Gone, or the HasuraError that kept it from being saved.
+        Raises Conflict while one is being written, or when `new_id` is something else.
         """
-        if turn.reply is not None:
-            await turn.reply.finished.wait()
-            if turn.reply.error is not None:
-                raise turn.reply.error
-            message = turn.reply.saved
-        else:
-            message = None
-            async for message in self._states(user, turn):  # noqa: B007  the last one is the outcome
-                pass
-        if message is None:
-            raise Gone
-        if message.status == "failed":
-            raise error_of(message.metadata)
-        if message.status == "streaming":
-            raise Interrupted
-        return message
+        self._refuse_when_draining()
+        new_id = new_id or uuid4()
+        question = await self._question(user, message_id)
+        async with self._places.one(user, new_id):
+            current = (await self._client.get_current_answers(user.token, [question.message_id])).get(
+                question.message_id
+            )
+            if current is not None and current.status == "streaming" and current.message_id != new_id:
+                raise Conflict("an answer to this message is being written; stop it first", stored=current)
+            return await self._answer(user, question, new_id)
 
-    async def _states(self, user: User, turn: Turn) -> AsyncGenerator[ChatMessage, None]:
-        """An answer that is stored already, or that another process writes: each state until it has ended."""
-        message = turn.stored
-        while message is not None:
-            yield message
-            if message.status != "streaming":
-                return
-            await asyncio.sleep(FOLLOW_EVERY)
-            message = await self._client.get_chat_message(user.token, turn.assistant_message_id)
+    async def continue_(self, user: User, message_id: UUID) -> Turn:
+        """Goes on where an answer broke off, in the same row; one that is being written is joined.
+
+        Raises Conflict for an answer that is whole, and when its question was deleted.
+        """
+        self._refuse_when_draining()
+        answer = await self._client.get_answer(user.token, message_id)
+        async with self._places.one(user, answer.message_id):
+            for _ in range(_ATTEMPTS):
+                if answer.status == "streaming":
+                    return self._turn(answer)
+                if answer.status == "complete" and not answer.metadata.get("truncated"):
+                    raise Conflict("this answer is complete; ask for another version of it", stored=answer)
+                if len(answer.content) >= LONGEST_MESSAGE:
+                    raise Conflict("this answer is as long as a message may be", stored=answer)
+                question = await self._question(user, answer.message_id)
+                run = run_after(answer, uuid4(), self._means.assistant.name)
+                begun = await self._client.begin_answer_again(
+                    self._token(user.id), answer, content=answer.content, metadata=run.metadata
+                )
+                if begun is not None:
+                    return self._start(user, question, begun, run)
+                answer = await self._client.get_answer(user.token, answer.message_id)
+                if answer.metadata.get("run") == str(run.id):
+                    return self._start(user, question, answer, run)  # the answer to our update was lost
+        raise Conflict("this answer is being changed elsewhere; look again shortly")
+
+    # Reading
+
+    async def resume(self, user: User, message_id: UUID) -> Turn:
+        """The turn of an answer, or of a question's current answer. Raises a HasuraError."""
+        return self._turn(await self._client.get_answer(user.token, message_id))
+
+    async def events(
+        self, user: User, turn: Turn, cursor: Cursor | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """What a reader who stopped at `cursor` has missed, then the rest as it grows. Who stops reading stops nothing.
+
+        Raises why the answer failed: an AssistantError, Gone, or the HasuraError that kept it from being saved.
+        """
+        while True:
+            growth = turn.growth
+            offset = growth.start_of(cursor)
+            yield Began(turn.user_message_id, turn.assistant_message_id, growth.run, offset)
+            async with aclosing(growth.pieces(offset)) as pieces:
+                async for text in pieces:
+                    offset += len(text)
+                    yield Delta(growth.run, offset, text)
+            if not isinstance(growth.error, Superseded):
+                break
+            row = await self._client.get_chat_message(self._token(user.id), turn.assistant_message_id)
+            if row is None:
+                raise Gone
+            turn, cursor = self._turn(row), Cursor(growth.run, offset)
+        if offset > len(growth.text):
+            # Its writer died, and had told more than it had saved.
+            yield Began(turn.user_message_id, turn.assistant_message_id, growth.run, len(growth.text))
+        if growth.saved is None:
+            raise growth.error or Gone()
+        if growth.saved.status == "failed":
+            raise error_of(growth.saved.metadata)
+        yield Done(growth.saved)
+
+    # Ending
+
+    async def stop(self, user: User, message_id: UUID) -> ChatMessage:
+        """The answer once it has ended, with what there is of it; one that had ended before is as it is."""
+        answer = await self._client.get_answer(user.token, message_id)
+        for _ in range(_ATTEMPTS):
+            if answer.status != "streaming":
+                return answer
+            await self._tell_to_stop(answer)
+            # Read with a token of our own: the row is the caller's, and their token may expire meanwhile.
+            token = self._token(user.id)
+            seen = await self._client.get_chat_message(token, answer.message_id)
+            if seen is not None and seen.status == "streaming":
+                seen = await self._client.stop_answer(token, seen) or seen
+                await say(self._means.bus, answer.message_id, {"ended": True})
+            if seen is None:
+                raise NotFound("no such answer")
+            answer = seen
+        if answer.status == "streaming":
+            raise Conflict("this answer is being changed elsewhere; look again shortly")
+        return answer
 
     async def drain(self, seconds: float) -> None:
         """Lets answers finish for so long, then saves the rest as failed; no new ones begin."""
@@ -153,53 +200,89 @@ class Replies:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        await self._assistant.aclose()
+        await self._followers.aclose()
+        await self._means.assistant.aclose()
 
-    async def _answer(self, user: User, question: ChatMessage) -> Turn:
-        message_id = answer_id(question.message_id)
-        run = Run(uuid4(), self._assistant.name)
-        token = self._tokens.assistant(user.id)
-        if (running := self._running.get(message_id)) is not None:
-            return Turn(question.message_id, message_id, running, None)
+    async def _answer(self, user: User, question: ChatMessage, message_id: UUID) -> Turn:
+        run = Run(uuid4(), self._means.assistant.name)
+        token = self._token(user.id)
         stored = await self._client.add_assistant_message(
             token,
             question.session_id,
             message_id=message_id,
             reply_to=question.message_id,
-            metadata=beginning(run),
+            metadata=run.metadata,
         )
         if stored is not None:
             return self._start(user, question, stored, run)
-        for _ in range(_TAKEOVERS):
+        for _ in range(_ATTEMPTS):
             stored = await self._client.get_chat_message(user.token, message_id)
             if stored is None or stored.reply_to != question.message_id or stored.role != "assistant":
-                raise Conflict("this message_id cannot be answered; choose another")
+                raise Conflict("this message_id cannot be answered; choose another", stored=stored)
             if stored.metadata.get("run") == str(run.id):
-                # The answer to our own insert or takeover was lost, and the client repeated it.
+                # The answer to our own insert or update was lost, and the client repeated it.
                 return self._start(user, question, stored, run)
-            if stored.status != "failed":
-                return Turn(question.message_id, message_id, self._running.get(message_id), stored)
-            taken = await self._client.begin_answer_again(token, stored, content="", metadata=beginning(run))
-            if taken is not None:
-                return self._start(user, question, taken, run)
+            if stored.status != "failed" or stored.content.strip():
+                return self._turn(stored)
+            begun = await self._client.begin_answer_again(token, stored, content="", metadata=run.metadata)
+            if begun is not None:
+                return self._start(user, question, begun, run)
         raise Conflict("this question is being answered elsewhere; look again shortly")
 
     def _start(self, user: User, question: ChatMessage, answer: ChatMessage, run: Run) -> Turn:
-        reply = Reply(
-            client=self._client,
-            tokens=self._tokens,
-            assistant=self._assistant,
-            user=user,
-            question=question,
-            message_id=answer.message_id,
-            run=run,
-            total_timeout=self._total_timeout,
-            answer_chars=self._answer_chars,
-            slots=self._slots,
-        )
+        reply = Reply(self._means, user, question, answer, run)
         self._running[answer.message_id] = reply
-        reply.start(on_end=lambda: self._running.pop(answer.message_id, None))
-        return Turn(question.message_id, answer.message_id, reply, None)
+        reply.start(on_end=lambda: self._forget(answer.message_id, reply))
+        return Turn(question.message_id, answer.message_id, reply.growth)
 
-    def _count(self, user_id: UUID) -> int:
-        return sum(reply.user.id == user_id for reply in self._running.values())
+    def _forget(self, message_id: UUID, reply: Reply) -> None:
+        if self._running.get(message_id) is reply:
+            del self._running[message_id]
+
+    def _turn(self, answer: ChatMessage) -> Turn:
+        running = self._running.get(answer.message_id)
+        if running is not None and not running.growth.ended.is_set():
+            growth = running.growth
+        elif answer.status == "streaming":
+            growth = self._followers.follow(answer)
+        else:
+            growth = Growth.of(answer)
+        return Turn(answer.reply_to, answer.message_id, growth)
+
+    async def _question(self, user: User, message_id: UUID) -> ChatMessage:
+        """That a message is, or answers. Raises NotFound or Conflict."""
+        message = await self._client.get_live_message(user.token, message_id)
+        if message.role == "user":
+            return message
+        if message.role != "assistant":
+            raise NotFound("no such answer")
+        if message.reply_to is None:
+            raise Conflict("the question of this answer was deleted")
+        return await self._client.get_live_message(user.token, message.reply_to)
+
+    async def _tell_to_stop(self, answer: ChatMessage) -> None:
+        """Returns when the writer has ended it, or has had its time."""
+        if (running := self._running.get(answer.message_id)) is not None:
+            running.stop()
+            await asyncio.wait({asyncio.create_task(running.growth.ended.wait())}, timeout=STOP_WITHIN)
+            return
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + STOP_WITHIN
+        async with self._means.bus.subscribe(topic_of(answer.message_id)) as messages:
+            await say(self._means.bus, answer.message_id, {"stop": answer.metadata.get("run")})
+            while (left := deadline - loop.time()) > 0:
+                try:
+                    async with asyncio.timeout(min(left, _LOOK_EVERY)):
+                        if await anext(messages, None) in ({"ended": True}, None):
+                            return
+                except TimeoutError:
+                    row = await self._client.get_chat_message(self._token(answer.user_id), answer.message_id)
+                    if row is None or row.status != "streaming":
+                        return
+
+    def _refuse_when_draining(self) -> None:
+        if self._draining:
+            raise ShuttingDown
+
+    def _token(self, user_id: UUID) -> str:
+        return self._means.tokens.assistant(user_id)

@@ -1,235 +1,281 @@
-"""One answer while it is written: the text so far, whoever listens to it, and its row in the database."""
+"""One answer while this process writes it: from its empty row to its final state."""
 
 from __future__ import annotations
 
 import asyncio
+import codecs
+import time
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import stamina
 import structlog
 
 from backend.services import assistant_errors as errors
-from backend.services.conversation import Conversation
+from backend.services.broadcast import broadcasting
+from backend.services.conversation import Conversation, Usage, estimated_tokens
+from backend.services.growth import Growth, Superseded
 from backend.services.hasura_client import ChatMessage, HasuraClient, HasuraError, Status, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
     from uuid import UUID
 
+    from backend.services.bus import Bus
     from backend.services.conversation import Assistant
     from backend.services.tokens import Tokens, User
 
-#: How often the text so far is saved: other tabs see it grow, and a crash loses no more than this. Seconds.
-CHECKPOINT_EVERY = 1.0
-#: The database's lease lasts 10 s; renewed so often, two renewals may fail. Seconds.
-RENEW_EVERY = 3.0
+#: How often the text so far is saved, and with it the lease of 10 s renewed. A crash loses no more. Seconds.
+CHECKPOINT_EVERY = 2.0
+#: A checkpoint that takes longer is given up, so that another is tried while the lease still lasts. Seconds.
+CHECKPOINT_WITHIN = 3.0
 #: How long the end of an answer is tried to be saved while the database is away, in seconds.
 SAVE_FOR = 30.0
 #: The same for an answer that the end of the process interrupts.
 SAVE_AT_END_FOR = 3.0
+#: Characters that the database takes for one message.
+LONGEST_MESSAGE = 100_000
+#: Earlier runs whose readers can still resume.
+_EARLIER_RUNS = 8
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt at an answer; its id fences off an earlier attempt that is still alive somewhere."""
+    """One attempt at an answer; its id fences off any other that is still alive somewhere.
+
+    :param earlier_runs: of a continued answer: how much of each earlier run's text was kept.
+    """
 
     id: UUID
     model: str
+    earlier_runs: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Of an answer that begins."""
+        earlier = {"earlier_runs": self.earlier_runs} if self.earlier_runs else {}
+        return {"model": self.model, "run": str(self.id), **earlier}
 
 
-def beginning(run: Run) -> dict[str, Any]:
-    """The metadata of an answer that is being written."""
-    return {"model": run.model, "run": str(run.id)}
+def run_after(answer: ChatMessage, run_id: UUID, model: str) -> Run:
+    """The run that goes on where `answer` ends."""
+    past = Growth.of(answer)
+    kept = len(answer.content)
+    earlier = {run: min(length, kept) for run, length in past.earlier_runs.items()} | {past.run: kept}
+    return Run(run_id, model, dict(list(earlier.items())[-_EARLIER_RUNS:]))
 
 
-class Gone(Exception):
-    """The answer's row was deleted (the conversation was cleared), or another run has taken it over."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What all replies of a process share."""
+
+    client: HasuraClient
+    tokens: Tokens
+    assistant: Assistant
+    bus: Bus
+    total_timeout: float
+    answer_chars: int
+    slots: asyncio.Semaphore
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    status: Status
+    error: errors.AssistantError | None = None
 
 
 class Reply:
-    """Runs as a task of its own from `start` on, whoever listens.
-
-    Once `finished`: `saved` is the row as stored, None when it is gone or could not be stored; `error` is why
-    the answer failed, if it did.
-    """
+    """Runs as a task of its own from `start` on, whoever reads its `growth`."""
 
     def __init__(
-        self,
-        *,
-        client: HasuraClient,
-        tokens: Tokens,
-        assistant: Assistant,
-        user: User,
-        question: ChatMessage,
-        message_id: UUID,
-        run: Run,
-        total_timeout: float,
-        answer_chars: int,
-        slots: asyncio.Semaphore,
+        self, means: Means, user: User, question: ChatMessage, answer: ChatMessage, run: Run
     ) -> None:
-        self.user = user
+        self.growth = Growth(str(run.id), answer.content, earlier_runs=run.earlier_runs)
         self.task: asyncio.Task[None] | None = None
-        self.saved: ChatMessage | None = None
-        self.error: errors.AssistantError | HasuraError | Gone | None = None
-        self.finished = asyncio.Event()
-        self._client = client
-        self._tokens = tokens
-        self._assistant = assistant
-        self._conversation = Conversation(client, user.token, question)
-        self._message_id = message_id
+        self._means = means
+        self._user = user
+        self._conversation = Conversation(means.client, user.token, question, answer.content)
+        self._message_id = answer.message_id
         self._run = run
-        self._total_timeout = total_timeout
-        self._answer_chars = answer_chars
-        self._slots = slots
-        self._text = ""
-        self._grown = asyncio.Event()
+        self._longest = min(LONGEST_MESSAGE, len(answer.content) + means.answer_chars)
+        # PostgreSQL's text takes no half of a surrogate pair; a model may send one, or a pair in two pieces.
+        self._decoder = codecs.getincrementaldecoder("utf-16-le")("replace")
+        self._stopping = asyncio.Event()
+        self._usage = Usage()
+        self._began_at = self._first_at = time.monotonic()
 
     def start(self, on_end: Callable[[], object]) -> None:
         self.task = asyncio.create_task(self._work(), name=f"reply-{self._message_id}")
         self.task.add_done_callback(lambda _: on_end())
 
-    async def deltas(self) -> AsyncGenerator[str, None]:
-        """The text so far, then what is added, until the answer has ended. Any number may listen."""
-        shown = 0
-        while True:
-            grown = self._grown
-            if len(self._text) > shown:
-                piece, shown = self._text[shown:], len(self._text)
-                yield piece
-            elif self.finished.is_set():
-                return
-            else:
-                await grown.wait()
+    def stop(self) -> None:
+        """The answer ends here, as ``stopped``, with what there is of it."""
+        self._stopping.set()
 
     async def _work(self) -> None:
-        outcome: errors.AssistantError | None = errors.Interrupted()
-        try:
-            outcome = await self._generate_while_ours()
-            await self._finish(outcome)
-        except Gone as gone:
-            self.error = gone
-            log.info("reply_gone", message_id=str(self._message_id))
-        except asyncio.CancelledError:
-            # The process ends. A cancelled task may still await: this is the last thing it does.
-            with suppress(TimeoutError, Gone):
-                async with asyncio.timeout(SAVE_AT_END_FOR):
-                    await self._finish(outcome)
-            raise
-        finally:
-            self.finished.set()
-            self._wake()
+        async with broadcasting(self._means.bus, self._message_id, self.growth, on_stop=self.stop):
+            end = _End("failed", errors.Interrupted())
+            try:
+                end = await self._write()
+                await self._finish(end)
+            except Superseded as exc:
+                self.growth.end(None, exc)
+                log.info("reply_superseded", message_id=str(self._message_id))
+            except asyncio.CancelledError:
+                # The process ends. A cancelled task may still await: this is the last thing it does.
+                with suppress(TimeoutError, Superseded):
+                    async with asyncio.timeout(SAVE_AT_END_FOR):
+                        await self._finish(end)
+                raise
+            finally:
+                self.growth.end(None, errors.Interrupted())  # where nothing else has ended it
 
-    async def _generate_while_ours(self) -> errors.AssistantError | None:
-        """Why it failed, if it did. Raises Gone."""
+    async def _write(self) -> _End:
+        """Raises Superseded."""
         generating = asyncio.create_task(self._generate())
-        checkpoints = asyncio.create_task(self._checkpoints())
+        keeping = asyncio.create_task(self._keep())
+        stopping = asyncio.create_task(self._stopping.wait())
+        tasks = (generating, keeping, stopping)
         try:
-            await asyncio.wait({generating, checkpoints}, return_when=asyncio.FIRST_COMPLETED)
-            if checkpoints.done():
-                checkpoints.result()
-            return await generating
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if keeping.done():
+                keeping.result()
+            return generating.result() if generating.done() else _End("stopped")
         finally:
-            generating.cancel()
-            checkpoints.cancel()
-            await asyncio.gather(generating, checkpoints, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _generate(self) -> errors.AssistantError | None:
-        """Why it failed, if it did."""
+    async def _generate(self) -> _End:
         try:
-            async with (
-                self._slots,
-                asyncio.timeout(self._total_timeout),
-                aclosing(self._assistant.answer(self._conversation)) as pieces,
-            ):
-                async for piece in pieces:
-                    if self._add(piece):
-                        break
+            async with self._means.slots, asyncio.timeout(self._means.total_timeout):
+                self._began_at = self._first_at = time.monotonic()
+                async with aclosing(self._means.assistant.answer(self._conversation)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Usage):
+                            self._learn(piece)
+                        elif self._add(piece):
+                            self._usage = replace(self._usage, cut=True)
+                            break
+                    else:
+                        self._add("", final=True)
         except errors.AssistantError as exc:
-            return exc
+            return _End("failed", exc)
         except TimeoutError:
-            return errors.TimedOut()
+            return _End("failed", errors.TimedOut())
         except HasuraError as exc:
             log.warning("history_unavailable", message_id=str(self._message_id), cause=repr(exc))
-            return errors.HistoryUnavailable()
+            return _End("failed", errors.HistoryUnavailable())
         except Exception as exc:
             # A defect of an assistant: its question still gets an answer that says so.
             log.exception("assistant_defect", message_id=str(self._message_id), exc_info=exc)
-            return errors.Unexpected()
-        return None if self._text.strip() else errors.Empty()
+            return _End("failed", errors.Unexpected())
+        return _End("complete") if self.growth.text.strip() else _End("failed", errors.Empty())
 
-    def _add(self, piece: str) -> bool:
+    def _add(self, piece: str, *, final: bool = False) -> bool:
         """Whether the answer is as long as it may be."""
-        # PostgreSQL's text takes neither NUL nor half of a surrogate pair; a model may send both.
-        clean = piece.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        self._text += clean[: self._answer_chars - len(self._text)]
-        self._wake()
-        return len(self._text) >= self._answer_chars
+        text = self.growth.text
+        clean = self._decoder.decode(piece.replace("\x00", "").encode("utf-16-le", "surrogatepass"), final)
+        clean = clean[: self._longest - len(text)]
+        if clean:
+            if len(text) == len(self._conversation.begun):
+                self._first_at = time.monotonic()
+            self.growth.add(clean)
+        return len(text) + len(clean) >= self._longest
 
-    def _wake(self) -> None:
-        self._grown.set()
-        self._grown = asyncio.Event()
+    def _learn(self, usage: Usage) -> None:
+        known = self._usage
+        self._usage = Usage(
+            prompt_tokens=known.prompt_tokens if usage.prompt_tokens is None else usage.prompt_tokens,
+            completion_tokens=(
+                known.completion_tokens if usage.completion_tokens is None else usage.completion_tokens
+            ),
+            estimated=known.estimated if usage.completion_tokens is None else usage.estimated,
+            cut=known.cut or usage.cut,
+        )
 
-    async def _checkpoints(self) -> None:
-        """Runs until cancelled. Raises Gone."""
-        written, waited = "", 0.0
+    async def _keep(self) -> None:
+        """Saves the text so far and renews the lease, until cancelled. Raises Superseded."""
+        written = self.growth.text
         while True:
             await asyncio.sleep(CHECKPOINT_EVERY)
-            waited += CHECKPOINT_EVERY
-            if self._text == written and waited < RENEW_EVERY:
-                continue
-            text = self._text
+            text = self.growth.text
             try:
-                renewed = await self._client.renew_answer(
-                    self._tokens.assistant(self.user.id),
-                    self._message_id,
-                    run=str(self._run.id),
-                    content=text if text != written else None,
-                )
-            except HasuraError as exc:
+                async with asyncio.timeout(CHECKPOINT_WITHIN):
+                    ours = await self._means.client.renew_answer(
+                        self._token(),
+                        self._message_id,
+                        run=self.growth.run,
+                        content=text if text != written else None,
+                    )
+            except (HasuraError, TimeoutError) as exc:
                 log.warning("checkpoint_failed", message_id=str(self._message_id), cause=repr(exc))
                 continue
-            if not renewed:
-                raise Gone
-            written, waited = text, 0.0
+            if not ours:
+                raise Superseded
+            written = text
 
-    async def _finish(self, error: errors.AssistantError | None) -> None:
-        self.error = error
-        metadata: dict[str, Any] = {"model": self._run.model, "run": str(self._run.id)}
-        if len(self._text) >= self._answer_chars:
-            metadata["truncated"] = True
-        if error is not None:
-            metadata["error"] = errors.saved(error)
+    async def _finish(self, end: _End) -> None:
+        """Raises Superseded."""
+        metadata = self._metadata(end)
+        if end.error is not None:
             log.warning(
-                "reply_failed", message_id=str(self._message_id), kind=error.kind, cause=_cause(error)
+                "reply_failed", message_id=str(self._message_id), kind=end.error.kind, cause=_cause(end.error)
             )
         try:
             async for attempt in stamina.retry_context(
                 on=Unavailable, attempts=None, timeout=SAVE_FOR, wait_initial=0.2, wait_max=3.0
             ):
                 with attempt:
-                    self.saved = await self._save(
-                        "complete" if error is None else "failed", metadata, self._text
-                    )
+                    saved = await self._save(end.status, metadata)
         except HasuraError as exc:
-            self.error = exc
             log.exception("reply_not_saved", message_id=str(self._message_id), exc_info=exc)
+            self.growth.end(None, exc)
+        else:
+            self.growth.end(saved)
 
-    async def _save(self, status: Status, metadata: dict[str, Any], text: str) -> ChatMessage:
-        saved = await self._client.end_answer(
-            self._tokens.assistant(self.user.id),
+    async def _save(self, status: Status, metadata: dict[str, Any]) -> ChatMessage:
+        client, text = self._means.client, self.growth.text
+        saved = await client.end_answer(
+            self._token(),
             self._message_id,
-            run=str(self._run.id),
+            run=self.growth.run,
             content=text,
             status=status,
             metadata=metadata,
         )
         if saved is None:
-            raise Gone
+            # Saved already, when the answer to the first attempt was lost and the client tried again.
+            saved = await client.get_chat_message(self._token(), self._message_id)
+            if saved is None or (saved.status, saved.metadata, saved.content) != (status, metadata, text):
+                raise Superseded
         return saved
+
+    def _metadata(self, end: _End) -> dict[str, Any]:
+        metadata, now = self._run.metadata, time.monotonic()
+        written = self.growth.text[len(self._conversation.begun) :]
+        exact = self._usage.completion_tokens is not None and not self._usage.estimated
+        metadata |= {
+            "prompt_tokens": self._usage.prompt_tokens,
+            "completion_tokens": (
+                self._usage.completion_tokens if exact else estimated_tokens(written) if written else 0
+            ),
+            "time_to_first_token_ms": round((self._first_at - self._began_at) * 1000) if written else None,
+            "duration_ms": round((now - self._began_at) * 1000),
+        }
+        if not exact:
+            metadata["tokens_estimated"] = True
+        if self._usage.cut and end.status == "complete":
+            metadata["truncated"] = True
+        if end.error is not None:
+            metadata["error"] = errors.saved(end.error)
+        return metadata
+
+    def _token(self) -> str:
+        return self._means.tokens.assistant(self._user.id)
 
 
 def _cause(error: errors.AssistantError) -> str | None:

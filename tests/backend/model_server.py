@@ -10,6 +10,7 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import uvicorn
@@ -20,8 +21,24 @@ from starlette.routing import Route
 
 ANSWER = ["Keyset ", "cursors ", "are ", "stable", "."]
 
+
+@dataclass(frozen=True)
+class Usage:
+    """Told after the end of the text, as with `stream_options`."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Why the text ends; ``stop`` unless told."""
+
+    reason: str
+
+
 #: Pieces of content, raw lines (bytes), pauses (seconds), or an exception that cuts the connection.
-Script = list[str | bytes | float | Exception]
+Script = list[str | bytes | float | Usage | Finish | Exception]
 
 STREAMS: dict[str, Script] = {
     "#slow": [word for text in ANSWER for word in (text, 0.15)],
@@ -36,16 +53,28 @@ STREAMS: dict[str, Script] = {
     "#blank": [" ", "\n"],
     "#characters": ["a\x00b", "\ud83d", "é🧑"],
     "#endless": ["word "] * 5000,
+    # One byte of a chunk at a time, never a whole one.
+    "#drip": ["Half ", *(step for byte in b'data: {"choices": [{"index"' for step in (bytes([byte]), 0.1))],
+    "#usage": [*ANSWER, Usage(11, 7)],
+    "#length": ["Half an answer", Finish("length")],
 }
 STATUSES = {"#401": 401, "#404": 404, "#400": 400, "#429": 429, "#500": 500, "#503": 503}
 
 
 class ModelServer:
-    """`requests` are the bodies that came, in order; `base_url` is what CHAT_LLM_BASE_URL would be."""
+    """`requests` are the bodies that came, in order; `base_url` is what CHAT_LLM_BASE_URL would be.
+
+    `always` names what it does whatever it is asked; `strict` refuses what is not in the oldest form of the protocol;
+    so many `failures` come first.
+    """
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.base_url = ""
+        self.always: str | None = None
+        self.strict = False
+        self.failures = 0
+        self.retry_after = "7"
 
     def questions(self) -> list[str]:
         return [request["messages"][-1]["content"] for request in self.requests]
@@ -53,9 +82,14 @@ class ModelServer:
     async def _completions(self, request: Request) -> Response:
         body = await request.json()
         self.requests.append(body)
-        what = body["messages"][-1]["content"].split()[0]
+        what = self.always or body["messages"][-1]["content"].split()[0]
+        if self.strict and "stream_options" in body:
+            return JSONResponse({"error": {"message": "Unrecognized argument: stream_options"}}, 400)
+        if self.failures:
+            self.failures -= 1
+            return JSONResponse({"error": {"message": "secret detail"}}, 503)
         if status := STATUSES.get(what):
-            headers = {"Retry-After": "7", "x-should-retry": "false"}
+            headers = {"Retry-After": self.retry_after}
             return JSONResponse({"error": {"message": "secret detail"}}, status, headers)
         return StreamingResponse(_stream(STREAMS.get(what, list(ANSWER))), media_type="text/event-stream")
 
@@ -64,6 +98,7 @@ class ModelServer:
 
 
 async def _stream(script: Script) -> AsyncIterator[bytes]:
+    finish, usage = "stop", None
     for step in script:
         match step:
             case str():
@@ -74,15 +109,24 @@ async def _stream(script: Script) -> AsyncIterator[bytes]:
                     return
             case float():
                 await asyncio.sleep(step)
+            case Finish():
+                finish = step.reason
+            case Usage():
+                usage = step
             case _:
                 raise step
-    yield _chunk({}, "stop")
+    yield _chunk({}, finish)
+    if usage is not None:
+        yield _line({"choices": [], "usage": {**asdict(usage), "total_tokens": 0}})
     yield b"data: [DONE]\n\n"
 
 
 def _chunk(delta: dict[str, str], finish: str | None) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    return _line({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    chunk = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", **content}
     return f"data: {json.dumps(chunk)}\n\n".encode()
 
 

@@ -13,7 +13,6 @@ import pytest
 from fastapi import FastAPI
 
 from backend.main import create_app
-from backend.services import replies as replies_module
 from backend.services import reply as reply_module
 from backend.services.hasura_client import ChatMessage, HasuraClient
 from backend.services.replies import answer_id
@@ -40,7 +39,7 @@ def app(backend_database: str, graphql_url: str, model: ModelServer) -> FastAPI:
 
 
 def with_model(database_url: str, graphql_url: str, base_url: str, **changes: Any) -> FastAPI:
-    limits = {"llm_first_token_timeout": 0.5, "llm_token_timeout": 0.5, "llm_connect_timeout": 0.5}
+    limits = {"llm_first_token_timeout": 2.0, "llm_token_timeout": 1.0, "llm_connect_timeout": 1.0}
     return create_app(
         settings_for(database_url, graphql_url, llm_base_url=base_url, llm_model="tiny", **(limits | changes))
     )
@@ -71,6 +70,15 @@ async def ask(
         return [event async for event in read_events(answer)]
 
 
+async def post_turn(
+    api: httpx.AsyncClient, who: Person, path: str, body: dict[str, str] | None = None
+) -> list[Event]:
+    """The events of a turn that begins by `path`, read to the end."""
+    async with api.stream("POST", path, json=body or {}, headers=who.headers) as answer:
+        assert answer.status_code == 200, await answer.aread()
+        return [event async for event in read_events(answer)]
+
+
 async def read_events(answer: httpx.Response) -> AsyncIterator[Event]:
     name = ""
     async for line in answer.aiter_lines():
@@ -95,17 +103,18 @@ async def test_a_turn_is_turn_deltas_done_and_two_rows(
 ) -> None:
     question = uuid4()
     events = await ask(chat, ada, session, "What is a cursor?", question)
-    assert events[0] == (
-        "turn",
-        {"user_message_id": str(question), "assistant_message_id": str(answer_id(question))},
-    )
+    name, begun = events[0]
+    assert name == "turn"
+    assert begun["user_message_id"] == str(question)
+    assert begun["assistant_message_id"] == str(answer_id(question))
+    assert begun["offset"] == 0
     assert {name for name, _ in events[1:-1]} == {"delta"}
     assert text_of(events) == WHOLE
     name, done = events[-1]
     assert name == "done"
     assert (done["content"], done["role"], done["status"]) == (WHOLE, "assistant", "complete")
     assert done["reply_to"] == str(question)
-    assert done["metadata"]["model"] == "tiny"
+    assert done["metadata"]["run"] == begun["run"]
     rows = (await hasura.get_chat_messages(ada.access_token, session)).items
     assert [(m.role, m.content) for m in rows] == [("user", "What is a cursor?"), ("assistant", WHOLE)]
     assert rows[1].model_dump(mode="json") == done
@@ -199,13 +208,16 @@ async def test_a_failure_is_saved_told_and_can_be_tried_again(
     assert (failed.status, failed.content, failed.metadata["error"]["kind"]) == ("failed", kept, kind)
     assert failed.metadata["error"]["message"] in problem["detail"]
 
-    # The same question again, when the model works.
+    # Again, when the model works: what there is of it is never thrown away.
     monkeypatch.setitem(model_scripts.STREAMS, question, list(ANSWER))
     monkeypatch.delitem(model_scripts.STATUSES, question, raising=False)
     again = await ask(chat, ada, session, question, chosen)
-    assert (again[-1][0], text_of(again)) == ("done", WHOLE)
+    if kept.strip():
+        assert (again[-1][0], again[-1][1]["kind"], text_of(again)) == ("error", kind, kept)
+        again = await post_turn(chat, ada, f"/api/chat/{chosen}/continue")
+    assert (again[-1][0], text_of(again)) == ("done", (kept.strip(" \n") and kept + WHOLE) or WHOLE)
     mended = await stored(hasura, ada, chosen)
-    assert (mended.id, mended.status, mended.content) == (failed.id, "complete", WHOLE)
+    assert (mended.id, mended.status, mended.content) == (failed.id, "complete", text_of(again))
     assert "error" not in mended.metadata
     assert (await hasura.get_chat_session(ada.access_token, session)).total_messages == 2
 
@@ -302,10 +314,7 @@ async def test_another_process_follows_the_answer_that_this_one_writes(
     model: ModelServer,
     ada: Person,
     session: UUID,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reply_module, "CHECKPOINT_EVERY", 0.05)
-    monkeypatch.setattr(replies_module, "FOLLOW_EVERY", 0.05)
     other = with_model(backend_database, graphql_url, model.base_url)
     chosen = uuid4()
     async with running(app) as here, running(other) as there:
@@ -325,9 +334,7 @@ async def test_a_follower_hears_of_a_failure_what_the_writer_heard(
     model: ModelServer,
     ada: Person,
     session: UUID,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(replies_module, "FOLLOW_EVERY", 0.05)
     other = with_model(backend_database, graphql_url, model.base_url)
     chosen = uuid4()
     async with running(app) as here, running(other) as there:
@@ -399,8 +406,12 @@ async def test_clearing_ends_an_answer_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reply_module, "CHECKPOINT_EVERY", 0.05)
-    turn = asyncio.create_task(ask(chat, ada, session, "#slow"))
-    await asyncio.sleep(0.3)
+    monkeypatch.setitem(model_scripts.STREAMS, "#slow", ["Half ", 3600.0])
+    turn = asyncio.create_task(ask(chat, ada, session, "#slow", chosen := uuid4()))
+    async with asyncio.timeout(10):
+        while not (begun := await hasura.get_chat_message(ada.access_token, answer_id(chosen))):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert begun.status == "streaming"
     await hasura.clear_chat_messages(ada.access_token, session)
     name, problem = (await turn)[-1]
     assert (name, problem["status"]) == ("error", 409)
@@ -417,7 +428,7 @@ async def test_at_the_end_of_the_process_an_answer_is_finished_or_saved_as_faile
     async with running(app) as api:
         turn = asyncio.create_task(ask(api, ada, session, "#slow", chosen))
         replies = app.state.services.replies
-        while not (reply := replies._running.get(answer_id(chosen))) or not reply._text:  # noqa: ASYNC110
+        while not (reply := replies._running.get(answer_id(chosen))) or not reply.growth.text:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await replies.drain(seconds)
         assert (await turn)[-1][0] == ("done" if status == "complete" else "error")

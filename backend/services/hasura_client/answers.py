@@ -74,9 +74,9 @@ class AssistantCalls:
         changes = {"content": content, "status": status, "metadata": metadata}
         return await self._change(token, _of_run(message_id, run), changes)
 
-    async def stop_answer(self, token: str, message_id: UUID, *, run: str) -> ChatMessage | None:
-        """As it is, ``stopped``, without its writer; None when it is no longer this run's."""
-        return await self._change(token, _of_run(message_id, run), {"status": "stopped"})
+    async def stop_answer(self, token: str, seen: ChatMessage) -> ChatMessage | None:
+        """As it is, ``stopped``, without its writer; None when it has ended, or another run has begun, since `seen`."""
+        return await self._change(token, _as_seen(seen), {"status": "stopped"})
 
     async def fail_abandoned_answer(
         self, token: str, message_id: UUID, *, lease_until: datetime, error: dict[str, Any]
@@ -93,13 +93,8 @@ class AssistantCalls:
         self, token: str, seen: ChatMessage, *, content: str, metadata: dict[str, Any]
     ) -> ChatMessage | None:
         """An answer that had ended, ``streaming`` once more; None when somebody else has changed it since `seen`."""
-        where = {
-            "message_id": {"_eq": str(seen.message_id)},
-            "status": {"_eq": seen.status},
-            "metadata": {"_eq": seen.metadata},
-        }
         changes = {"content": content, "status": "streaming", "metadata": metadata}
-        return await self._change(token, where, changes)
+        return await self._change(token, _as_seen(seen), changes)
 
     async def _change(
         self,
@@ -118,4 +113,12 @@ def _of_run(message_id: UUID, run: str) -> dict[str, Any]:
         "message_id": {"_eq": str(message_id)},
         "status": {"_eq": "streaming"},
         "metadata": {"_contains": {"run": run}},
+    }
+
+
+def _as_seen(message: ChatMessage) -> dict[str, Any]:
+    return {
+        "message_id": {"_eq": str(message.message_id)},
+        "status": {"_eq": message.status},
+        "metadata": {"_eq": message.metadata},
     }

@@ -208,6 +208,14 @@ class HasuraClient(AssistantCalls):
         )
         return first(ChatMessage, data["chat_messages"])
 
+    async def get_live_message(self, token: str, message_id: UUID) -> ChatMessage:
+        """A message of a session that is not deleted. Raises NotFound."""
+        data = await self._transport.execute(
+            token, operations.FIND_MESSAGE_IN_SESSION, {"message_id": str(message_id)}, idempotent=True
+        )
+        rows = [row for row in data["chat_messages"] if row["session"]["is_active"]]
+        return only(ChatMessage, rows, "no such message")
+
     async def add_chat_message(
         self,
         token: str,
@@ -236,15 +244,16 @@ class HasuraClient(AssistantCalls):
         if (row := data["insert_chat_messages_one"]) is not None:
             return read(ChatMessage, row)
         data = await self._transport.execute(
-            token, operations.FIND_MESSAGE, {"message_id": str(message_id)}, idempotent=True
+            token, operations.FIND_MESSAGE_IN_SESSION, {"message_id": str(message_id)}, idempotent=True
         )
+        stored = None
         for row in data["chat_messages"]:
             stored = read(ChatMessage, row)
             if (stored.session_id, stored.role, stored.content) == (session_id, "user", content):
                 if not row["session"]["is_active"]:
                     raise NotFound("no such session")
                 return stored
-        raise Conflict("this message_id already names another message; choose another")
+        raise Conflict("this message_id already names another message; choose another", stored=stored)
 
     async def clear_chat_messages(self, token: str, session_id: UUID) -> int:
         """Deletes every message of a session and answers how many there were."""
@@ -268,6 +277,18 @@ class HasuraClient(AssistantCalls):
         )
         answers = [read(ChatMessage, row) for row in data["chat_messages"]]
         return {answer.reply_to: answer for answer in answers if answer.reply_to is not None}
+
+    async def get_answer(self, token: str, message_id: UUID) -> ChatMessage:
+        """The answer of that id, or the current answer to the question of that id. Raises NotFound."""
+        message = await self.get_live_message(token, message_id)
+        if message.role == "user":
+            answer = (await self.get_current_answers(token, [message_id])).get(message_id)
+            if answer is None:
+                raise NotFound("no answer to this message")
+            return answer
+        if message.role != "assistant":
+            raise NotFound("no such answer")
+        return message
 
     async def choose_version(self, token: str, message_id: UUID) -> ChatMessage:
         """Makes one version of an answer the current one. Raises NotFound."""

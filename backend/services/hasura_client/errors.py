@@ -13,6 +13,8 @@ from gql.transport.exceptions import TransportConnectionFailed, TransportServerE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from backend.services.hasura_client.models import ChatMessage
+
 
 class HasuraError(Exception):
     """Base of all. The text may be shown to the user: it names what happened, never SQL, tokens or rows."""
@@ -31,7 +33,11 @@ class InvalidInput(HasuraError):
 
 
 class Conflict(HasuraError):
-    """The id is taken by something else."""
+    """The id is taken by something else; `stored` is that, where the caller may see it."""
+
+    def __init__(self, message: str, *, stored: ChatMessage | None = None) -> None:
+        super().__init__(message)
+        self.stored = stored
 
 
 class Unauthorized(HasuraError):

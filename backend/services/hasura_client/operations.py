@@ -86,9 +86,19 @@ LIST_MESSAGES = Operation(
     + _MESSAGE
 )
 
+# The assistant reads answers, and no session.
 FIND_MESSAGE = Operation(
     """
     query FindMessage($message_id: uuid!) {
+      chat_messages(where: { message_id: { _eq: $message_id } }) { ...Message }
+    }
+    """
+    + _MESSAGE
+)
+
+FIND_MESSAGE_IN_SESSION = Operation(
+    """
+    query FindMessageInSession($message_id: uuid!) {
       chat_messages(where: { message_id: { _eq: $message_id } }) { ...Message session { is_active } }
     }
     """

@@ -1,0 +1,158 @@
+"""How a turn is answered: Server-Sent Events that can be resumed, or one JSON body for who asks for that."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import anyio
+import structlog
+from fastapi import Header
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+from sse_starlette import EventSourceResponse, JSONServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+
+from backend.errors import AssistantFailed, Conflict, Problem, TooManyRequests, Unavailable, from_hasura
+from backend.services.assistant_errors import AssistantError
+from backend.services.growth import Cursor, Gone
+from backend.services.hasura_client import ChatMessage, HasuraError
+from backend.services.places import TooManyReplies
+from backend.services.replies import ShuttingDown
+from backend.services.turn import Began, Delta, Done, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import Receive, Scope, Send
+
+    from backend.deps import Services
+    from backend.services.tokens import User
+
+#: A reader who takes nothing for so many seconds is dropped; it can resume.
+SEND_TIMEOUT = 30.0
+
+Accept = Annotated[str, Header(include_in_schema=False)]
+
+log = structlog.get_logger(__name__)
+
+_STREAM_EXAMPLE = """\
+event: turn
+id: 9d2c…:0
+data: {"user_message_id": "0b6f…", "assistant_message_id": "5c1e…", "run": "9d2c…", "offset": 0}
+
+event: delta
+id: 9d2c…:16
+data: {"text": "A keyset cursor "}
+
+event: done
+id: 9d2c…:53
+data: {"message_id": "5c1e…", "role": "assistant", "status": "complete", "content": "A keyset cursor …"}
+"""
+
+
+class Answer(BaseModel):
+    """A whole turn in one body."""
+
+    user_message_id: UUID | None
+    assistant_message_id: UUID
+    reply: ChatMessage
+
+
+#: For OpenAPI: what a route that answers with a turn answers.
+TURN: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "the turn",
+        "model": Answer,
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _STREAM_EXAMPLE}},
+    }
+}
+
+
+@asynccontextmanager
+async def beginning() -> AsyncIterator[None]:
+    """Why a turn did not begin, as the problem that it is."""
+    try:
+        yield
+    except TooManyReplies:
+        raise TooManyRequests(
+            "You have several answers under way. Wait for one of them.", retry_after=5
+        ) from None
+    except ShuttingDown:
+        raise Unavailable("The server is restarting. Nothing was saved: send it again.") from None
+
+
+async def answered(
+    services: Services, user: User, turn: Turn, accept: str, cursor: Cursor | None = None
+) -> Response:
+    # Both are a fair reading of */*; the stream is what the path is for, so JSON must be asked for by name.
+    if "application/json" in accept and "text/event-stream" not in accept:
+        return await _whole(services, user, turn)
+    return _Stream(
+        _events(services, user, turn, cursor),
+        sep="\n",
+        ping=15,
+        send_timeout=SEND_TIMEOUT,
+        # At the end of the process an answer that is nearly there still reaches its reader.
+        shutdown_event=anyio.Event(),
+        shutdown_grace_period=1.5,
+    )
+
+
+class _Stream(EventSourceResponse):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except* SendTimeoutError:
+            # The connection is closed without the end of the body, by which the reader knows.
+            log.info("slow_reader_dropped")
+
+
+async def _events(
+    services: Services, user: User, turn: Turn, cursor: Cursor | None
+) -> AsyncGenerator[JSONServerSentEvent, None]:
+    at = Cursor(turn.growth.run, 0)
+    try:
+        async with aclosing(services.replies.events(user, turn, cursor)) as events:
+            async for event in events:
+                match event:
+                    case Began():
+                        at = Cursor(event.run, event.offset)
+                        data = {**_ids(turn), "run": event.run, "offset": event.offset}
+                        yield JSONServerSentEvent(event="turn", id=str(at), data=data)
+                    case Delta():
+                        at = Cursor(event.run, event.offset)
+                        yield JSONServerSentEvent(event="delta", id=str(at), data={"text": event.text})
+                    case Done():
+                        saved = event.message.model_dump(mode="json")
+                        yield JSONServerSentEvent(event="done", id=str(at), data=saved)
+    except (AssistantError, Gone, HasuraError) as exc:
+        yield JSONServerSentEvent(event="error", id=str(at), data=_problem(exc, turn).body())
+
+
+async def _whole(services: Services, user: User, turn: Turn) -> JSONResponse:
+    try:
+        async with aclosing(services.replies.events(user, turn)) as events:
+            done = [event async for event in events if isinstance(event, Done)]
+    except (AssistantError, Gone, HasuraError) as exc:
+        raise _problem(exc, turn) from exc
+    return JSONResponse({**_ids(turn), "reply": done[0].message.model_dump(mode="json")})
+
+
+def _problem(exc: AssistantError | Gone | HasuraError, turn: Turn) -> Problem:
+    match exc:
+        case AssistantError():
+            return AssistantFailed.of(exc, **_ids(turn))
+        case Gone():
+            return Conflict("The conversation was cleared while the answer was written.", **_ids(turn))
+        case _:
+            return from_hasura(exc)
+
+
+def _ids(turn: Turn) -> dict[str, Any]:
+    return {
+        "user_message_id": turn.user_message_id and str(turn.user_message_id),
+        "assistant_message_id": str(turn.assistant_message_id),
+    }
