@@ -18,8 +18,9 @@ from starlette.exceptions import HTTPException
 
 from backend.logs import current_trace_id
 from backend.services import hasura_client as hasura
+from backend.services.places import TooManyReplies
 from backend.services.rate_limits import LimitReached
-from backend.services.replies import ShuttingDown, TooManyReplies
+from backend.services.replies import ShuttingDown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

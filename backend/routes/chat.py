@@ -23,7 +23,7 @@ from backend.errors import (
     documented,
 )
 from backend.routes.text import Content
-from backend.routes.turn_answers import TURN, Accept, answered, beginning
+from backend.routes.turn_answers import TURN, Accept, answered
 from backend.services.growth import Cursor
 from backend.services.hasura_client import ChatMessage, MessagePage
 
@@ -62,8 +62,7 @@ class Version(BaseModel):
     responses=TURN | _BEGINS,
 )
 async def ask(body: Question, user: CurrentUser, services: CurrentServices, accept: Accept = "") -> Response:
-    async with beginning():
-        turn = await services.replies.ask(user, body.session_id, body.content, body.message_id)
+    turn = await services.replies.ask(user, body.session_id, body.content, body.message_id)
     return await answered(services, user, turn, accept)
 
 
@@ -115,8 +114,7 @@ async def stop(message_id: UUID, user: CurrentUser, services: CurrentServices) -
 async def continue_(
     message_id: UUID, user: CurrentUser, services: CurrentServices, accept: Accept = ""
 ) -> Response:
-    async with beginning():
-        turn = await services.replies.continue_(user, message_id)
+    turn = await services.replies.continue_(user, message_id)
     return await answered(services, user, turn, accept)
 
 
@@ -138,8 +136,7 @@ async def regenerate(
     body: Version | None = None,
     accept: Accept = "",
 ) -> Response:
-    async with beginning():
-        turn = await services.replies.regenerate(user, message_id, body.message_id if body else None)
+    turn = await services.replies.regenerate(user, message_id, body.message_id if body else None)
     return await answered(services, user, turn, accept)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -15,17 +15,13 @@ from pydantic import BaseModel
 from sse_starlette import EventSourceResponse, JSONServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 
-from backend.errors import AssistantFailed, Conflict, Problem, TooManyRequests, Unavailable, from_hasura
+from backend.errors import AssistantFailed, Conflict, Problem, from_hasura
 from backend.services.assistant_errors import AssistantError
 from backend.services.growth import Cursor, Gone
 from backend.services.hasura_client import ChatMessage, HasuraError
-from backend.services.places import TooManyReplies
-from backend.services.replies import ShuttingDown
 from backend.services.turn import Began, Delta, Done, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from starlette.types import Receive, Scope, Send
 
     from backend.deps import Services
@@ -69,19 +65,6 @@ TURN: dict[int | str, dict[str, Any]] = {
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _STREAM_EXAMPLE}},
     }
 }
-
-
-@asynccontextmanager
-async def beginning() -> AsyncIterator[None]:
-    """Why a turn did not begin, as the problem that it is."""
-    try:
-        yield
-    except TooManyReplies:
-        raise TooManyRequests(
-            "You have several answers under way. Wait for one of them.", retry_after=5
-        ) from None
-    except ShuttingDown:
-        raise Unavailable("The server is restarting. Nothing was saved: send it again.") from None
 
 
 async def answered(
