@@ -12,9 +12,9 @@ import psycopg
 from hasura.engine.document.parse import GraphQLRequest, select_operation
 from hasura.engine.metadata.directory import load_metadata_directory
 from hasura.engine.session import Session
-from hasura.engine.snapshot import build_snapshot
 from hasura.engine.to_sql.mutations import MutationSql
 from tests.bench.world import ROOT, SESSIONS, USERS, session_id, token, user_id
+from tests.engine.served import snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,16 +70,17 @@ def requests(case: Case) -> Iterator[str]:
 async def floor_script(case: Case, database_url: str) -> str:
     """The engine's own statement for pgbench, its operands made of a random number."""
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
-        snapshot = await build_snapshot(load_metadata_directory(ROOT / "hasura" / "metadata"), connection)
+        snapshot = await snapshot_of(load_metadata_directory(ROOT / "hasura" / "metadata"), connection)
     session = Session("user", {"x-hasura-user-id": user_id(1)})
     role = snapshot.role(session)
     operation = select_operation(GraphQLRequest(case.query))
     prepared = role.prepare(operation, case.variables(1, 0))
-    step = prepared.steps[0][0] if prepared.steps else None
-    statement = (
-        step.change if isinstance(step, MutationSql) else prepared.query.alone if prepared.query else None
-    )
-    assert statement is not None
+    if prepared.reads:
+        statement = prepared.reads[0].statement.alone
+    else:
+        step = prepared.writes[0].step
+        assert isinstance(step, MutationSql)
+        statement = step.change
     user, chat = "00000000-0000-4000-8000-", "00000000-0000-4000-9000-"
     texts = {
         "SessionValue": f"('{user}' || lpad(:n::text, 12, '0'))",
