@@ -77,33 +77,81 @@ def listening(engine: str, subprotocol: str, subscriptions: Sequence[Subscriptio
 
 
 def _listen(engine: str, subprotocol: str, subscriptions: Sequence[Subscription], pipe: Connection) -> None:
-    sockets = {
-        client.fileno(): client for client in (_subscribe(engine, subprotocol, s) for s in subscriptions)
-    }
-    poll = select.epoll()
-    for number in sockets:
-        poll.register(number, select.EPOLLIN)
+    clients = _Clients()
+    for subscription in subscriptions:
+        clients.add(_subscribe(engine, subprotocol, subscription))
+        clients.read(0)
     pipe.send("ready")
-    while (expected := pipe.recv()) is not None:
-        pipe.send(_hear(sockets, poll, *expected))
-    for client in sockets.values():
-        client.close()
+    while True:
+        # A change comes some time after its announcement here.
+        clients.read(0.01)
+        if pipe.poll():
+            expected = pipe.recv()
+            if expected is None:
+                break
+            pipe.send(_hear(clients, *expected))
+    clients.close()
 
 
-def _hear(sockets: dict[int, socket.socket], poll: select.epoll, text: str, listeners: int) -> int | None:
+def _hear(clients: _Clients, text: str, listeners: int) -> int | None:
     wanted, last, heard = text.encode(), 0, set[int]()
-    # What a frame's end may leave for the next turn is short: the text stands in one piece.
     until = time.monotonic() + _LOST
     while len(heard) < listeners:
         if time.monotonic() > until:
             return None
-        for number, _ in poll.poll(1.0):
-            data, control, _, _ = sockets[number].recvmsg(1 << 18, 64)
-            if wanted in data:
-                seconds, nanoseconds = struct.unpack("qq", control[0][2])
-                last = max(last, seconds * 1_000_000_000 + nanoseconds)
+        for number, message, at in clients.read(1.0):
+            if wanted in message:
+                last = max(last, at)
                 heard.add(number)
     return last
+
+
+class _Clients:
+    """Open sockets of which only text frames are looked at, and pings answered."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[int, socket.socket] = {}
+        self._buffers: dict[int, bytearray] = {}
+        self._poll = select.epoll()
+
+    def add(self, client: socket.socket) -> None:
+        self._sockets[client.fileno()] = client
+        self._buffers[client.fileno()] = bytearray()
+        self._poll.register(client, select.EPOLLIN)
+
+    def read(self, seconds: float) -> list[tuple[int, bytes, int]]:
+        """The messages that are there, waited for if there are none: whose, what, and when the kernel had it all."""
+        found = []
+        for number, _ in self._poll.poll(seconds):
+            data, control, _, _ = self._sockets[number].recvmsg(1 << 18, 64)
+            if not data:
+                raise ConnectionError("the engine closed a connection")
+            stamp = struct.unpack("qq", control[0][2])
+            buffer = self._buffers[number]
+            buffer += data
+            for opcode, payload in _frames(buffer):
+                if opcode == Opcode.PING:
+                    self._sockets[number].sendall(Frame(Opcode.PONG, payload).serialize(mask=True))
+                elif opcode == Opcode.TEXT:
+                    found.append((number, payload, stamp[0] * 1_000_000_000 + stamp[1]))
+        return found
+
+    def close(self) -> None:
+        for client in self._sockets.values():
+            client.close()
+
+
+def _frames(buffer: bytearray) -> Iterator[tuple[int, bytes]]:
+    """Takes a server's whole frames from the buffer: https://www.rfc-editor.org/rfc/rfc6455#section-5.2."""
+    while len(buffer) >= 2:
+        size, start = buffer[1], 2
+        if size > 125:
+            start = 4 if size == 126 else 10
+            size = int.from_bytes(buffer[2:start])
+        if len(buffer) < start + size:
+            return
+        yield buffer[0] & 15, bytes(buffer[start : start + size])
+        del buffer[: start + size]
 
 
 def _subscribe(engine: str, subprotocol: str, subscription: Subscription) -> socket.socket:
