@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 #: Objects between two looks for garbage. Python's 700 is less than what a few dozen requests hold at once: it would
 #: look again and again, at everything that the process holds, and each of those looks is a pause for everybody.
 GARBAGE_EVERY = 50_000
+#: File descriptors that the engine asks for.
+MOST_FILES = 65_536
 
 
 class Server(uvicorn.Server):
@@ -48,6 +51,7 @@ def main() -> None:
     except (ValueError, EngineError) as error:
         _give_up(str(error))
     logs.configure(settings.log_level)
+    allow_many_connections()
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -66,6 +70,14 @@ def main() -> None:
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
     Server(config).run(sockets=[listener])
+
+
+def allow_many_connections() -> None:
+    """Every client takes a file descriptor, and many systems let a process have 1,024 unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listen(settings: Settings) -> socket.socket:

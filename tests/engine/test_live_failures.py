@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import resource
 import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -182,3 +185,17 @@ async def test_a_fault_in_a_refresh_closes_its_clients_and_the_next_ones_are_ser
     async with engine.socket() as socket:
         await (await socket.init(ADMIN)).subscribe(TITLES)
         assert await socket.news() == {"chat_sessions": [{"title": "unheard"}]}
+
+
+def test_the_engine_takes_more_clients_than_a_process_may_have_unasked() -> None:
+    code = """
+import resource
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+from hasura.engine.__main__ import allow_many_connections
+allow_many_connections()
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    soft, hard = map(int, told.split())
+    assert soft == (65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536))
