@@ -22,7 +22,7 @@ test: $(VENV)/.development chromium ## Run every test. A part: make test ARGS="t
 cases: $(VENV)/.development ## Hasura's own test cases, where present. A part: make cases ARGS="--area run_sql -v"
 	@$(BIN)/python -m tests.cases $(ARGS)
 
-bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own speed (needs wrk).
+bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own speed and PostGraphile (needs wrk).
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 console: $(VENV)/.runtime ## Build the engine's console (make up does it too).

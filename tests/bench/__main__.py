@@ -55,8 +55,9 @@ def _heading(options: argparse.Namespace) -> list[str]:
         f" Python {sys.version.split()[0]}, PostgreSQL 18; {USERS * SESSIONS * MESSAGES:,} messages of {USERS:,} users;"
         f" {options.rounds} rounds of {options.seconds} s each.",
         "",
-        "| operation | connections | engine, answers/s | p50 ms | p99 ms | of pgbench, prepared |",
-        "|---|---|---|---|---|---|",
+        "| operation | connections | engine, answers/s | p50 ms | p99 ms | of pgbench, prepared | × PostGraphile |"
+        " the same per core |",
+        "|---|---|---|---|---|---|---|---|",
     ]
 
 
@@ -71,18 +72,36 @@ def _rates(made: World, folder: Path, options: argparse.Namespace) -> list[str]:
 
 def _row(case: Case, connections: int, made: World, folder: Path, options: argparse.Namespace) -> str:
     script = asyncio.run(floor_script(case, made.database_url))
+    bounds = {"connections": connections, "seconds": options.seconds}
     ours: list[load.Load] = []
-    of_floor: list[float] = []
+    peers: list[load.Load] = []
+    floors: list[float] = []
+    if case.peer is not None:  # JavaScript is compiled while it runs
+        load.graphql(made.peer, requests(case, case.peer), folder, connections=connections, seconds=2)
     for _ in range(options.rounds):
-        bounds = {"connections": connections, "seconds": options.seconds}
-        ours.append(load.graphql(made.engine, requests(case), folder, **bounds))
-        floor = load.floor(made.database_url, script, folder, **bounds)
-        of_floor.append(ours[-1].rate / floor.rate)
+        ours.append(load.graphql(made.engine, requests(case, case.query), folder, **bounds))
+        floors.append(load.floor(made.database_url, script, folder, **bounds))
+        if case.peer is not None:
+            peers.append(load.graphql(made.peer, requests(case, case.peer), folder, **bounds))
     rate, p50, p99 = (
         statistics.median(values) for values in zip(*((o.rate, o.p50, o.p99) for o in ours), strict=True)
     )
-    floor_share = f"{_spread([100 * share for share in of_floor], '.0f')} %"
-    return f"| {case.name} | {connections} | {rate:,.0f} | {p50:.1f} | {p99:.1f} | {floor_share} |"
+    of_floor = _spread([100 * own.rate / floor for own, floor in zip(ours, floors, strict=True)], ".0f")
+    of_peer, per_core = "", ""
+    if peers:
+        of_peer = _spread([own.rate / other.rate for own, other in zip(ours, peers, strict=True)], ".1f")
+        per_core = _spread([other.cpu / own.cpu for own, other in zip(ours, peers, strict=True)], ".1f")
+    cells = [
+        case.name,
+        connections,
+        f"{rate:,.0f}",
+        f"{p50:.1f}",
+        f"{p99:.1f}",
+        f"{of_floor} %",
+        of_peer,
+        per_core,
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _spread(values: list[float], form: str) -> str:

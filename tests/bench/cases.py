@@ -29,6 +29,8 @@ class Case:
 
     name: str
     query: str
+    #: the same for the peer
+    peer: str | None = None
 
     def variables(self, number: int, place: int) -> dict[str, Any]:
         return {"session": session_id(number, place)} if "$session" in self.query else {}
@@ -39,11 +41,15 @@ CASES = (
         "a page of 20 messages",
         "query($session: uuid!) { chat_messages(where: {session_id: {_eq: $session}}, order_by: {id: desc}, limit: 20)"
         " { id message_id role content status timestamp } }",
+        "query($session: UUID!) { allChatMessagesList(condition: {sessionId: $session}, orderBy: ID_DESC, first: 20)"
+        " { id messageId role content status timestamp } }",
     ),
     Case(
         "the session list with counts",
         "{ chat_sessions(where: {is_active: {_eq: true}}, order_by: [{updated_at: desc}, {id: desc}], limit: 20)"
         " { session_id title messages_aggregate { aggregate { count } } } }",
+        "{ allChatSessionsList(condition: {isActive: true}, orderBy: [UPDATED_AT_DESC, ID_DESC], first: 20)"
+        " { sessionId title chatMessagesBySessionId { totalCount } } }",
     ),
     Case(
         "an insert of one message",
@@ -54,16 +60,18 @@ CASES = (
         "sessions with their latest messages",
         "{ chat_sessions(order_by: {id: asc}) { session_id title"
         " messages(order_by: {id: desc}, limit: 5) { id content } } }",
+        "{ allChatSessionsList(orderBy: ID_ASC) { sessionId title"
+        " chatMessagesBySessionIdList(orderBy: ID_DESC, first: 5) { id content } } }",
     ),
 )
 
 
-def requests(case: Case) -> Iterator[str]:
+def requests(case: Case, query: str) -> Iterator[str]:
     """Lines for the load generator: token and body, by a tab."""
     choose = random.Random(1)  # noqa: S311 (the same requests in every run)
     for _ in range(REQUESTS):
         number, place = choose.randint(1, USERS), choose.randrange(SESSIONS)
-        body = json.dumps({"query": case.query, "variables": case.variables(number, place)})
+        body = json.dumps({"query": query, "variables": case.variables(number, place)})
         yield f"{token(number)}\t{body}"
 
 

@@ -71,7 +71,7 @@ def _subscriptions(users: int, subscribers: int) -> list[Subscription]:
 def latencies(made: World, shape: Shape, *, subscribers: int, changes: int) -> list[float]:
     """Milliseconds from the writer's word that it is committed to the last listener, of each change."""
     with (
-        listening(made.engine, PROTOCOLS[0], _subscriptions(shape.users, subscribers)) as listeners,
+        listening(made.engine.url, PROTOCOLS[0], _subscriptions(shape.users, subscribers)) as listeners,
         psycopg.connect(made.database_url, autocommit=True) as writer,
     ):
         return [

