@@ -7,18 +7,19 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.sql import SQL, Literal
 
 from backend.embedded_postgres import EmbeddedPostgres
 from tests.conftest import new_database
-from tests.engine.library import METADATA, writer
-from tests.engine.served import Chat, Served, serving, serving_chat, user
+from tests.engine.served import Chat, serving_chat, user
 
-#: As many as three tests can try in a few seconds; `pytest --hypothesis-profile=thorough` tries more.
-EXAMPLES = 120 if settings.get_current_profile_name() == "default" else settings().max_examples
+#: Of each of the four tests here and in test_properties_of_roles; `pytest --hypothesis-profile=thorough` tries more.
+EXAMPLES = 550 if settings.get_current_profile_name() == "default" else settings().max_examples
 
 WORDS = ["a", "b", "A b", "50%", "_", "it's", 'say "hi"', "\\", "Zoë", "%s"]
 CATEGORIES = ["general", "work", "x"]
@@ -174,28 +175,35 @@ def _sorted(found: list[Row], order: list[tuple[str, str]]) -> list[Row]:
 # -- the real thing -------------------------------------------------------------------------------------------
 
 
+_FILL = SQL("""
+DELETE FROM chat_sessions;
+INSERT INTO chat_sessions (session_id, user_id, title, category, is_active)
+    SELECT session_id, user_id, title, category, is_active FROM json_populate_recordset(NULL::chat_sessions, {});
+INSERT INTO chat_messages (session_id, user_id, content)
+    SELECT session_id, user_id, content FROM json_populate_recordset(NULL::chat_messages, {});
+""")
+
+
 class World(Chat):
     """A database that is filled anew for each example."""
 
     async def fill(self, world: list[Row]) -> None:
-        await self.run("DELETE FROM chat_sessions")
-        people = (self.ada, self.bob)
-        for row in world:
-            ((session_id,),) = await self.fetch(
-                "INSERT INTO chat_sessions (user_id, title, category, is_active) VALUES (%s, %s, %s, %s)"
-                " RETURNING session_id",
-                people[row.owner],
-                row.title,
-                row.category,
-                row.is_active,
+        """These sessions and no others, in one round trip."""
+        people, ids = (self.ada, self.bob), [uuid4() for _ in world]
+        sessions = [
+            {"session_id": str(id_), "user_id": str(people[row.owner]), "title": row.title}
+            | {"category": row.category, "is_active": row.is_active}
+            for id_, row in zip(ids, world, strict=True)
+        ]
+        messages = [
+            {"session_id": str(id_), "user_id": str(people[row.owner]), "content": text}
+            for id_, row in zip(ids, world, strict=True)
+            for text in row.messages
+        ]
+        async with self.pool.connection() as connection:
+            await connection.execute(
+                _FILL.format(Literal(json.dumps(sessions)), Literal(json.dumps(messages)))
             )
-            if row.messages:
-                await self.run(
-                    "INSERT INTO chat_messages (session_id, user_id, content) SELECT %s, %s, unnest(%s::text[])",
-                    session_id,
-                    people[row.owner],
-                    row.messages,
-                )
 
     async def held(self) -> list[Row]:
         """Every session of the database, past all permissions, in order of creation."""
@@ -369,159 +377,3 @@ async def test_writes_of_two_people_leave_what_the_model_leaves(
             change.apply(rows_, person) for change in together
         ]
     assert await world.held() == rows_
-
-
-# -- relationships that cross from own rows to foreign ones ---------------------------------------------------
-
-
-@dataclass
-class Node:
-    """A node of a forest; each has an owner, and whoever asks sees own nodes only."""
-
-    id: int
-    parent: int | None
-    label: str
-    owner: str
-
-
-@dataclass(frozen=True)
-class Forest:
-    """What one person sees of it."""
-
-    nodes: dict[int, Node]
-
-    def parent(self, node: Node) -> Node | None:
-        return None if node.parent is None else self.nodes.get(node.parent)
-
-    def children(self, node: Node) -> list[Node]:
-        return [other for other in self.nodes.values() if other.parent == node.id]
-
-
-@dataclass(frozen=True)
-class NodeWhere:
-    literal: str
-    holds: Callable[[Forest, Node], bool]
-
-    def __repr__(self) -> str:
-        return self.literal
-
-
-def _label(label: str) -> NodeWhere:
-    return NodeWhere(f"{{label: {{_eq: {json.dumps(label)}}}}}", lambda _, node: node.label == label)
-
-
-def _parent(item: NodeWhere) -> NodeWhere:
-    def holds(forest: Forest, node: Node) -> bool:
-        parent = forest.parent(node)
-        return parent is not None and item.holds(forest, parent)
-
-    return NodeWhere(f"{{parent: {item.literal}}}", holds)
-
-
-def _children(item: NodeWhere) -> NodeWhere:
-    return NodeWhere(
-        f"{{children: {item.literal}}}",
-        lambda forest, node: any(item.holds(forest, child) for child in forest.children(node)),
-    )
-
-
-def _count_children(item: NodeWhere, number: int) -> NodeWhere:
-    return NodeWhere(
-        f"{{children_aggregate: {{count: {{filter: {item.literal}, predicate: {{_eq: {number}}}}}}}}}",
-        lambda forest, node: sum(item.holds(forest, child) for child in forest.children(node)) == number,
-    )
-
-
-def _no(item: NodeWhere) -> NodeWhere:
-    return NodeWhere(f"{{_not: {item.literal}}}", lambda forest, node: not item.holds(forest, node))
-
-
-def _either(one: NodeWhere, other: NodeWhere) -> NodeWhere:
-    return NodeWhere(
-        f"{{_or: [{one.literal}, {other.literal}]}}",
-        lambda forest, node: one.holds(forest, node) or other.holds(forest, node),
-    )
-
-
-_labels = st.sampled_from(["a", "b", "c"])
-node_wheres = st.recursive(
-    st.one_of(st.just(NodeWhere("{}", lambda *_: True)), _labels.map(_label)),
-    lambda inner: st.one_of(
-        inner.map(_parent),
-        inner.map(_children),
-        st.builds(_count_children, inner, st.integers(0, 2)),
-        inner.map(_no),
-        st.builds(_either, inner, inner),
-    ),
-    max_leaves=4,
-)
-
-
-@st.composite
-def forests(draw: st.DrawFn) -> list[Node]:
-    size = draw(st.integers(0, 8))
-    return [
-        Node(
-            place,
-            draw(st.none() | st.integers(0, place - 1)) if place else None,
-            draw(_labels),
-            draw(st.sampled_from(["ada", "bob"])),
-        )
-        for place in range(size)
-    ]
-
-
-@pytest.fixture(scope="module")
-async def woods(postgres18: EmbeddedPostgres, library_template: str) -> AsyncIterator[Served]:
-    with new_database(postgres18, library_template) as url:
-        async with serving(url, METADATA) as served:
-            yield served
-
-
-def _ordered(forest: Forest, found: list[Node], by: str) -> list[Node]:
-    """In Hasura's order: nulls are the largest values; ids break ties."""
-
-    def label(node: Node) -> tuple[bool, str]:
-        parent = forest.parent(node)
-        return (parent is None, parent.label if parent else "")
-
-    found = sorted(found, key=lambda node: node.id)
-    if by == "parent":
-        return sorted(found, key=label)
-    return sorted(found, key=lambda node: len(forest.children(node)), reverse=True)
-
-
-@_examples
-@given(
-    nodes=forests(),
-    person=st.sampled_from(["ada", "bob"]),
-    where=node_wheres,
-    by=st.sampled_from(["parent", "children"]),
-)
-async def test_relationships_lead_to_visible_rows_only(
-    woods: Served, nodes: list[Node], person: str, where: NodeWhere, by: str
-) -> None:
-    await woods.run("DELETE FROM node")
-    for node in nodes:
-        await woods.run(
-            "INSERT INTO node VALUES (%s, %s, %s, %s)", node.id, node.parent, node.label, node.owner
-        )
-    order = {"parent": "{parent: {label: asc}}", "children": "{children_aggregate: {count: desc}}"}[by]
-    answer = await woods.ask(
-        writer(person),
-        f"{{ node(where: {where}, order_by: [{order}, {{id: asc}}]) {{ id parent {{ label }}"
-        f" children(where: {where}, order_by: {{id: asc}}) {{ id }} children_aggregate {{ aggregate {{ count }} }} }}"
-        f" node_aggregate(where: {where}) {{ aggregate {{ count }} }} }}",
-    )
-    forest = Forest({node.id: node for node in nodes if node.owner == person})
-    found = [node for node in forest.nodes.values() if where.holds(forest, node)]
-    assert answer["node_aggregate"]["aggregate"]["count"] == len(found)
-    assert answer["node"] == [
-        {
-            "id": node.id,
-            "parent": {"label": parent.label} if (parent := forest.parent(node)) else None,
-            "children": [{"id": child.id} for child in forest.children(node) if where.holds(forest, child)],
-            "children_aggregate": {"aggregate": {"count": len(forest.children(node))}},
-        }
-        for node in _ordered(forest, found, by)
-    ]
