@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hasura.engine import response
 from hasura.engine.document.parse import GraphQLRequest, bounded_depth, known_operation, select_operation
 from hasura.engine.errors import ValidationFailed
-from hasura.engine.execute import run
+from hasura.engine.execute import joins, run
 from hasura.engine.execute.operands import Inputs
 from hasura.engine.offload import aside, is_large, is_long
 from hasura.engine.plan.live import LivePlan
@@ -44,6 +44,8 @@ async def answer(snapshot: Snapshot, pools: Pools, session: Session, request: Gr
             found = await run.write(pools, prepared.writes, inputs)
         else:
             found = await run.read(pools, prepared.reads, inputs)
+        if prepared.joins:
+            found = await joins.complete(pools, prepared.joins, found, inputs)
         whole = (role.schema, operation, prepared.roots, found, inputs.variables)
         if prepared.introspects:
             return await aside(response.assemble, *whole)

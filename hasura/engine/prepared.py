@@ -14,8 +14,10 @@ from cachetools import LRUCache
 from hasura.engine.document.selection import select_fields
 from hasura.engine.document.variables import declarations, given_values, shape
 from hasura.engine.execute import run
+from hasura.engine.execute.joins import Join
 from hasura.engine.execute.shared_read import SharedRead
 from hasura.engine.plan import nodes as n
+from hasura.engine.plan.joins import joins_of
 from hasura.engine.plan.keys import row_keys
 from hasura.engine.plan.live import LiveKey
 from hasura.engine.plan.operation import plan_live, plan_operation
@@ -47,6 +49,8 @@ class Prepared:
     roots: Object
     reads: tuple[run.Read, ...] = ()
     writes: tuple[run.Write, ...] = ()
+    #: by place: what other sources add to an answer
+    joins: Mapping[int, tuple[Join, ...]] = field(default_factory=dict)
 
     @cached_property
     def introspects(self) -> bool:
@@ -127,7 +131,7 @@ class RoleSchema:
         plan = plan_operation(self.role, selections, stringify_numbers=self.stringify_numbers)
         parts = _Parts(operation.kind == "mutation")
         roots = parts.object(plan)
-        return Prepared(roots, parts.reads(), tuple(parts.writes))
+        return Prepared(roots, parts.reads(), tuple(parts.writes), parts.joins)
 
     def _make_live(self, operation: Operation, values: Mapping[str, Any]) -> PreparedLive:
         selections = select_fields(self.schema, operation, self._declarations(operation), values)
@@ -147,6 +151,7 @@ class _Parts:
     is_mutation: bool
     fields: dict[str, tuple[Source, list[tuple[int, n.Action]]]] = field(default_factory=dict)
     writes: list[run.Write] = field(default_factory=list)
+    joins: dict[int, tuple[Join, ...]] = field(default_factory=dict)
     _places: Iterator[int] = field(default_factory=count)
 
     def object(self, roots: n.Roots) -> Object:
@@ -160,6 +165,9 @@ class _Parts:
                 return self.object(roots)
             case n.OfSource(source, action):
                 place = next(self._places)
+                joins = _joins(action)
+                if joins:
+                    self.joins[place] = joins
                 if self.is_mutation:
                     self.writes.append(run.Write(source.name, *_step(source, action)))
                 else:
@@ -170,6 +178,19 @@ class _Parts:
     def reads(self) -> tuple[run.Read, ...]:
         """One statement for each source."""
         return tuple(_read(source, fields) for source, fields in self.fields.values())
+
+
+def _joins(action: n.Action) -> tuple[Join, ...]:
+    return tuple(
+        Join(
+            place,
+            remote.columns,
+            remote.source.name,
+            queries.shared_query(remote.source, [remote.field]),
+            _joins(remote.field),
+        )
+        for place, remote in joins_of(action)
+    )
 
 
 def _read(source: Source, fields: Sequence[tuple[int, n.Action]]) -> run.Read:

@@ -18,6 +18,7 @@ from hasura.engine.resolve import inconsistent
 from hasura.engine.resolve.build import resolve
 from hasura.engine.resolve.conflicts import without_conflicts
 from hasura.engine.resolve.model import Source
+from hasura.engine.resolve.remote import with_remote
 from hasura.engine.role_schema.build import build_schema
 from hasura.engine.session import ADMIN
 
@@ -101,9 +102,14 @@ def build_snapshot(
         source, conflicts = without_conflicts(source, sources)
         sources.append(source)
         inconsistencies += [*source.inconsistencies, *conflicts, *_unreadable_permissions(source)]
+    served = {source.name: source for source in sources}
+    for each in document.sources:
+        if each.name in served:
+            served[each.name], misfits = with_remote(each, served)
+            inconsistencies += misfits
     return Snapshot(
         metadata,
-        {source.name: source for source in sources},
+        served,
         inconsistencies,
         stringify_numeric,
         frozenset(document.graphql_schema_introspection.disabled_for_roles),

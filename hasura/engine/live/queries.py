@@ -73,8 +73,10 @@ class LiveQueries:
         try:
             yield
         finally:
-            listener.cancel()
-            await asyncio.gather(listener, return_exceptions=True)
+            # In Python 3.11 a wait that ends at the same moment swallows a cancellation.
+            while not listener.done():
+                listener.cancel()
+                await asyncio.wait([listener], timeout=1)
 
     async def track(self, connection: psycopg.AsyncConnection[Any], tables: frozenset[Table]) -> None:
         """From now on these base tables announce their changes; the connection is in autocommit mode."""

@@ -136,6 +136,24 @@ class ComputedField(_Part):
     comment: str | None = None
 
 
+class ToSource(_Part):
+    """A relationship to a table of another source; ``field_mapping`` is of columns: this table's, the other's."""
+
+    source: str
+    table: Name
+    relationship_type: Literal["object", "array"]
+    field_mapping: dict[str, str]
+
+
+class RemoteDefinition(_Part):
+    to_source: ToSource | None = None
+
+
+class RemoteRelationship(_Part):
+    name: str
+    definition: RemoteDefinition = RemoteDefinition()
+
+
 class Table(_Part):
     table: Name
     is_enum: bool = False
@@ -143,6 +161,7 @@ class Table(_Part):
     object_relationships: tuple[Relationship, ...] = ()
     array_relationships: tuple[Relationship, ...] = ()
     computed_fields: tuple[ComputedField, ...] = ()
+    remote_relationships: tuple[RemoteRelationship, ...] = ()
     insert_permissions: tuple[InsertEntry, ...] = ()
     select_permissions: tuple[SelectEntry, ...] = ()
     update_permissions: tuple[UpdateEntry, ...] = ()

@@ -19,9 +19,6 @@ REFUSED = {
         "create_remote_schema_remote_relationship", "update_remote_schema_remote_relationship",
         "delete_remote_schema_remote_relationship",
     },
-    "remote relationships": {
-        "create_remote_relationship", "update_remote_relationship", "delete_remote_relationship",
-    },
     "actions": {
         "create_action", "update_action", "drop_action", "create_action_permission",
         "drop_action_permission", "set_custom_types",

@@ -30,7 +30,7 @@ def create_relationship(kind: str, work: Working, args: Any) -> Outcome:
     key, name = given.key("table"), given.name("name")
     using = _using(kind, given)
     table = work.table(given.source, key)
-    if name in _fields(work, given.source, key, table):
+    if name in field_names(work, given.source, key, table):
         raise AlreadyExists(f'field with name "{name}" already exists in table {quoted(key)}', "$.args")
     entry: dict[str, Any] = {"name": name, "using": using}
     if given.comment() is not None:
@@ -39,12 +39,13 @@ def create_relationship(kind: str, work: Working, args: Any) -> Outcome:
     return Outcome(about=of_table(f"{kind}_relation", name, key, given.source))
 
 
-def _fields(work: Working, source: str, key: Key, table: dict[str, Any]) -> set[str]:
+def field_names(work: Working, source: str, key: Key, table: dict[str, Any]) -> set[str]:
     """The names that a table's fields have: columns, relationships, computed fields."""
     resolved = work.resolved(source).tables.get(key)
     names = set(resolved.by_sql_name) if resolved else set()
     names |= {entry["name"] for _, entry in relationships(table)}
-    return names | {entry["name"] for entry in table.get("computed_fields", ())}
+    others = (*table.get("computed_fields", ()), *table.get("remote_relationships", ()))
+    return names | {entry["name"] for entry in others}
 
 
 def _using(kind: str, given: Arguments) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def rename_relationship(work: Working, args: Any) -> Outcome:
     given = Arguments(args)
     key, old, new = given.key("table"), given.name("name"), given.name("new_name")
     table, _, entry = _existing(work, given.source, key, old)
-    if new in _fields(work, given.source, key, table):
+    if new in field_names(work, given.source, key, table):
         raise AlreadyExists(
             f'cannot rename relationship "{old}" to "{new}" in table {quoted(key)} '
             "as a column/relationship with the name already exists",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hasura.engine.errors import AlreadyExists, NotExists
 
 from .arguments import Arguments
+from .remote_relationships import check_not_joined
 from .working import Outcome, named
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ def _set(entry: dict[str, Any], given: Arguments) -> None:
 
 def drop_source(work: Working, args: Any) -> Outcome:
     """``{"name", "cascade"?}``; what is tracked in it goes too."""
-    name = Arguments(args).name("name")
+    given = Arguments(args)
+    name = given.name("name")
     entry = work.source(name)
+    check_not_joined(work, name, cascade=given.flag("cascade"))
     work.document["sources"] = [other for other in work.document["sources"] if other is not entry]
     return Outcome()
 

@@ -27,6 +27,7 @@ def completed(stored: dict[str, Any], given: dict[str, Any], path: str) -> dict[
         for source in sources if isinstance(sources, list) else ():
             if isinstance(source, dict):
                 source.setdefault("kind", "postgres")
+        _check_names(sources, f"{path}.sources")
         return given
     default = named(stored.get("sources", []), DEFAULT_SOURCE)
     if default is None:
@@ -52,6 +53,15 @@ def _check_allowlist(given: dict[str, Any], path: str) -> None:
         )
 
 
+def _check_names(sources: Any, path: str) -> None:
+    names = (
+        [each.get("name") for each in sources if isinstance(each, dict)] if isinstance(sources, list) else []
+    )
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ParseFailed(f"multiple declarations exist for the following sources: {', '.join(twice)}", path)
+
+
 def cleared(document: dict[str, Any]) -> dict[str, Any]:
     """The default source with nothing tracked."""
     source = named(document.get("sources", []), DEFAULT_SOURCE)
@@ -65,9 +75,10 @@ def without_inconsistent(document: dict[str, Any], inconsistencies: list[dict[st
     gone = {each["definition"] for each in inconsistencies if each["type"] == "source"}
     document["sources"] = [each for each in document.get("sources", []) if each["name"] not in gone]
     for source in document["sources"]:
+        own = f" in source {source['name']}"
         for inconsistency in inconsistencies:
             definition = inconsistency.get("definition")
-            if isinstance(definition, dict):
+            if inconsistency["name"].endswith(own) and isinstance(definition, dict):
                 _drop(source, inconsistency["type"], definition)
     return document
 
@@ -87,5 +98,10 @@ def _drop(source: dict[str, Any], kind: str, definition: dict[str, Any]) -> None
         purge(source, Dependent("permission", key, definition["role"], operation))
     elif kind == "computed_field":
         purge(source, Dependent("computed field", key, definition["name"]))
+    elif kind == "remote_relationship":
+        table = find(source.get("tables", []), "table", key)
+        entry = named(table.get("remote_relationships", []), definition["name"]) if table else None
+        if table and entry:
+            remove(table, "remote_relationships", entry)
     else:
         purge(source, Dependent("relationship", key, definition["name"]))

@@ -96,6 +96,8 @@ def plan_live(
 
 def _one_reader(planner: _Planner) -> Reader:
     readers = list(planner.readers.values())
+    if any(reader.joined for reader in readers):
+        raise NotSupported("Remote relationships are not allowed in subscriptions")
     if len(readers) == 1:
         return readers[0]
     raise NotSupported(
@@ -145,11 +147,13 @@ def _stream(planner: _Planner, selected: Selected, within: str | None) -> n.Stre
         limit=n.Slot(batch.origin, "limit", "bigint", batch.path),
         role_limit=wanted.role_limit,
     )
+    shown = n.ListField(rows, reader.fields(selected.selections))
+    _one_reader(planner)
     return n.StreamPlan(
         source=reader.source,
         within=within,
         alias=selected.alias,
-        rows=n.ListField(rows, reader.fields(selected.selections)),
+        rows=shown,
         cursor=column.sql_name,
         cursor_type=column.type.sql,
         direction=direction,

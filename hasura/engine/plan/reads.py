@@ -19,6 +19,7 @@ from hasura.engine.role_schema.meaning import (
     Count,
     FunctionRoot,
     RelationshipOf,
+    RemoteOf,
 )
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ _WIDE_NUMBERS = frozenset({"bigint", "numeric", "float8"})
 
 @dataclass(frozen=True)
 class Reader:
-    """Plans reads for one role; remembers the tables it came by."""
+    """Plans reads of one source for one role; remembers what it came by."""
 
     source: Source
     role: str
     stringify_numbers: bool = False
     tables: set[QualifiedName] = field(default_factory=set)
+    #: other sources that it leads to
+    joined: set[str] = field(default_factory=set)
 
     # -- sets of rows
 
@@ -113,6 +116,8 @@ class Reader:
                     return self.list(rows, selected)
                 # The role's limit is about lists; one row is one row.
                 return n.ObjectField(replace(rows, role_limit=None), self.fields(selected.selections))
+            case RemoteOf() as meaning:
+                return self._remote(meaning, selected)
             case ComputedOf(field, target, _, redaction):
                 call = computed(field, selected.argument_object("args"), selected.path)
                 if target is None:
@@ -125,6 +130,24 @@ class Reader:
                     return self.list(rows, selected)
                 return n.ObjectField(replace(rows, role_limit=None), self.fields(selected.selections))
         raise TypeError(f"no field for {selected.meaning}")
+
+    def _remote(self, meaning: RemoteOf, selected: Selected) -> n.RemoteField:
+        there = Reader(meaning.source, self.role, self.stringify_numbers)
+        target, columns = meaning.target, meaning.relationship.columns
+        joined = [
+            n.Compare(its, "_eq", n.Handed(ours, target.by_sql_name[its].type.sql)) for ours, its in columns
+        ]
+        found = there.rows(target, selected)
+        found = replace(found, where=n.both(*joined, found.where))
+        field: n.ListField | n.ObjectField | n.AggregateField
+        if meaning.aggregate:
+            field = there.aggregate(target, found, selected)
+        elif meaning.relationship.many:
+            field = there.list(found, selected)
+        else:
+            field = n.ObjectField(replace(found, role_limit=None), there.fields(selected.selections))
+        self.joined.add(meaning.source.name)
+        return n.RemoteField(tuple(ours for ours, _ in columns), meaning.source, field)
 
     def _as_text(self, field: Column | ComputedField) -> bool:
         return self.stringify_numbers and field.scalar in _WIDE_NUMBERS and field.type.element is None

@@ -46,6 +46,14 @@ def of_computed_field(
     return _of_table("computed_field", key, name, source, definition=_told(entry), reason=reason)
 
 
+def of_remote_relationship(
+    key: QualifiedName, entry: BaseModel, name: str, source: str, reason: str
+) -> dict[str, Any]:
+    """A relationship of the table ``key`` to another source."""
+    reason = f'in remote relationship "{name}": {reason}'
+    return _of_table("remote_relationship", key, name, source, definition=_told(entry), reason=reason)
+
+
 def of_name_conflict(key: QualifiedName, entry: BaseModel, name: str, source: str) -> dict[str, Any]:
     """A computed field that has a column's name."""
     definition = {**_told(entry), "source": source, "table": _named(key)}

@@ -57,6 +57,17 @@ class Relationship:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class RemoteRelationship:
+    """A relationship to a table of another source; ``columns`` as of a ``Relationship``."""
+
+    name: str
+    many: bool
+    source: str
+    target: QualifiedName
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Argument:
     """A function's argument; ``scalar`` names the GraphQL type of its value."""
 
@@ -137,6 +148,7 @@ class Table:
     permissions: Mapping[str, Permissions]
     catalog: catalog.model.Table
     comment: str | None
+    remote: Mapping[str, RemoteRelationship] = field(default_factory=dict)
 
     @property
     def schema(self) -> str:

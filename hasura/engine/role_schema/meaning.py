@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from hasura.engine.metadata.model import BoolExpJson
-    from hasura.engine.resolve.model import Column, ComputedField, Function, Relationship, Source, Table
+    from hasura.engine.resolve.model import (
+        Column,
+        ComputedField,
+        Function,
+        Relationship,
+        RemoteRelationship,
+        Source,
+        Table,
+    )
 
 KEY = "meaning"
 #: in the extensions of a schema: whether its role may ask for ``__schema`` and ``__type``
@@ -51,6 +59,16 @@ class RelationshipOf:
 
     relationship: Relationship
     target: Table
+    aggregate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteOf:
+    """Rows of ``target``, a table of another source, over a relationship; as of a ``RelationshipOf``."""
+
+    relationship: RemoteRelationship
+    target: Table
+    source: Source
     aggregate: bool = False
 
 
@@ -158,6 +176,7 @@ class Namespace:
 Meaning: TypeAlias = (
     ColumnOf
     | RelationshipOf
+    | RemoteOf
     | ComputedOf
     | Logical
     | Comparison

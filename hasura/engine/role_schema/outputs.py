@@ -31,11 +31,12 @@ from hasura.engine.role_schema.meaning import (
     ComputedOf,
     Count,
     RelationshipOf,
+    RemoteOf,
     carries,
 )
 
 if TYPE_CHECKING:
-    from hasura.engine.resolve.model import Column, ComputedField, Table
+    from hasura.engine.resolve.model import Column, ComputedField, RemoteRelationship, Table
     from hasura.engine.role_schema.types import Types
 
 
@@ -75,6 +76,8 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
                     description="An aggregate relationship",
                     extensions=carries(RelationshipOf(relationship, target, aggregate=True)),
                 )
+        for remote in table.remote.values():
+            result.update(_remote(types, table, remote))
         for computed in types.access(table).computed:
             field = _computed(types, table, computed)
             if field is not None:
@@ -84,6 +87,38 @@ def row(types: Types, table: Table) -> GraphQLObjectType:
     description = table.comment or f'columns and relationships of "{table.name}"'
     name = types.name(table.name)
     return types.once(name, lambda: GraphQLObjectType(name, fields, description=description))
+
+
+def _remote(types: Types, table: Table, remote: RemoteRelationship) -> GraphQLFieldMap:
+    """The fields of a relationship to another source, for a role that sees both its ends."""
+    there = types.of_source[remote.source]
+    target = there.target(remote.target)
+    joined = [table.by_sql_name[ours] for ours, _ in remote.columns]
+    visible = types.access(table).columns
+    if target is None or not all(
+        column in visible and types.redaction(table, column.sql_name) is None for column in joined
+    ):
+        return {}
+    description = "A remote relationship field"
+    meaning = carries(RemoteOf(remote, target, there.source))
+    if not remote.many:
+        return {remote.name: GraphQLField(row(there, target), description=description, extensions=meaning)}
+    fields: GraphQLFieldMap = {
+        remote.name: GraphQLField(
+            rows(row(there, target)),
+            args=select_arguments(there, target),
+            description=description,
+            extensions=meaning,
+        )
+    }
+    if there.access(target).aggregate:
+        fields[f"{remote.name}_aggregate"] = GraphQLField(
+            GraphQLNonNull(aggregate(there, target)),
+            args=select_arguments(there, target),
+            description=description,
+            extensions=carries(RemoteOf(remote, target, there.source, aggregate=True)),
+        )
+    return fields
 
 
 def _column(types: Types, table: Table, column: Column) -> GraphQLField:

@@ -16,6 +16,7 @@ from hasura.engine.metadata_ops.options import OPTION_OPERATIONS
 from hasura.engine.metadata_ops.outside import check_inside
 from hasura.engine.metadata_ops.permissions import PERMISSION_OPERATIONS
 from hasura.engine.metadata_ops.relationships import RELATIONSHIP_OPERATIONS
+from hasura.engine.metadata_ops.remote_relationships import REMOTE_RELATIONSHIP_OPERATIONS
 from hasura.engine.metadata_ops.roles import ROLE_OPERATIONS
 from hasura.engine.metadata_ops.sources import SOURCE_OPERATIONS, rename_source
 from hasura.engine.metadata_ops.tables import TABLE_OPERATIONS
@@ -107,6 +108,7 @@ _OF_SOURCES: dict[str, Command] = {
         RELATIONSHIP_OPERATIONS,
         PERMISSION_OPERATIONS,
         COMPUTED_FIELD_OPERATIONS,
+        REMOTE_RELATIONSHIP_OPERATIONS,
         SOURCE_OPERATIONS,
     ),
     "track_tables": track_tables,

@@ -75,6 +75,11 @@ def _(node: n.ColumnField, ctx: Context, row: Row) -> Json:
     return as_text(column) if node.as_text else column
 
 
+@field.register(n.RemoteField)
+def _(node: n.RemoteField, ctx: Context, row: Row) -> Json:
+    return sa.func.json_build_array(*(as_text(row.column(column)) for column in node.columns))
+
+
 @field.register(n.ListField)
 def _(node: n.ListField, ctx: Context, row: Row) -> Json:
     return list_of(ctx, node, row).scalar_subquery()
@@ -206,6 +211,8 @@ def _needed(fields: n.Fields) -> Iterator[str]:
             yield from columns_of(node.column)
         elif _is_computed(node):
             yield WHOLE
+        elif isinstance(node, n.RemoteField):
+            yield from node.columns
         elif isinstance(node, n.ListField | n.ObjectField | n.AggregateField):
             yield from (ours for ours, _ in node.rows.pairs)
 

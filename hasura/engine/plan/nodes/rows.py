@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hasura.engine.catalog.model import QualifiedName
     from hasura.engine.plan.nodes.conditions import Condition, Pairs
     from hasura.engine.plan.nodes.operands import Left, Operand
+    from hasura.engine.resolve.model import Source
 
 
 Direction = Literal["asc", "desc"]
@@ -167,5 +168,17 @@ class AggregateField:
     blocks: tuple[tuple[str, AggregateBlock | NodesBlock | Typename], ...]
 
 
-Field: TypeAlias = ColumnField | Typename | ListField | ObjectField | AggregateField
+@dataclass(frozen=True, slots=True)
+class RemoteField:
+    """Rows of another source that the row's ``columns`` lead to, as ``Handed`` values of ``field``'s conditions.
+
+    The row's own statement answers the texts of ``columns``; what ``source`` answers takes their place.
+    """
+
+    columns: tuple[str, ...]
+    source: Source
+    field: ListField | ObjectField | AggregateField
+
+
+Field: TypeAlias = ColumnField | Typename | ListField | ObjectField | AggregateField | RemoteField
 Fields: TypeAlias = tuple[tuple[str, Field], ...]
