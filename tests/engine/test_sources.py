@@ -1,6 +1,5 @@
 """Several sources: two databases in one schema, each field answered by its own."""
 
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from backend.embedded_postgres import EmbeddedPostgres
 from tests.conftest import new_database
 from tests.engine.bookstore import SUCCESS
-from tests.engine.conftest import ADMIN, RunningEngine, running_engine, until
+from tests.engine.conftest import ADMIN, RunningEngine, running_engine
 
 USER = {**ADMIN, "x-hasura-role": "user", "x-hasura-user-id": "1"}
 HERE = """
