@@ -150,9 +150,8 @@ class RedisServer:
             self.process = None
 
 
-@pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
-    """A real Redis, from Debian's package."""
+@contextmanager
+def _redis() -> Iterator[RedisServer]:
     binary = shutil.which("redis-server")
     if binary is None:
         if os.environ.get("CI") == "true":
@@ -164,6 +163,20 @@ def redis_server() -> Iterator[RedisServer]:
         yield server
     finally:
         server.kill()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis, from Debian's package."""
+    with _redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_redis_server() -> Iterator[RedisServer]:
+    """The same for a module's tests together, which leave it running."""
+    with _redis() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ import structlog
 from fastapi import Header
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
-from sse_starlette import EventSourceResponse, JSONServerSentEvent
+from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 
 from backend.errors import AssistantFailed, Conflict, Problem, from_hasura
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 SEND_TIMEOUT = 30.0
 
 Accept = Annotated[str, Header(include_in_schema=False)]
+
+_NOT_LINES = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +98,7 @@ class _Stream(EventSourceResponse):
 
 async def _events(
     services: Services, user: User, turn: Turn, cursor: Cursor | None
-) -> AsyncGenerator[JSONServerSentEvent, None]:
+) -> AsyncGenerator[ServerSentEvent, None]:
     at = Cursor(turn.growth.run, 0)
     try:
         async with aclosing(services.replies.events(user, turn, cursor)) as events:
@@ -104,15 +107,21 @@ async def _events(
                     case Began():
                         at = Cursor(event.run, event.offset)
                         data = {**_ids(turn), "run": event.run, "offset": event.offset}
-                        yield JSONServerSentEvent(event="turn", id=str(at), data=data)
+                        yield _event("turn", at, data)
                     case Delta():
                         at = Cursor(event.run, event.offset)
-                        yield JSONServerSentEvent(event="delta", id=str(at), data={"text": event.text})
+                        yield _event("delta", at, {"text": event.text})
                     case Done():
                         saved = event.message.model_dump(mode="json")
-                        yield JSONServerSentEvent(event="done", id=str(at), data=saved)
+                        yield _event("done", at, saved)
     except (AssistantError, Gone, HasuraError) as exc:
-        yield JSONServerSentEvent(event="error", id=str(at), data=_problem(exc, turn).body())
+        yield _event("error", at, _problem(exc, turn).body())
+
+
+def _event(name: str, at: Cursor, data: dict[str, Any]) -> ServerSentEvent:
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    # No ends of lines in SSE, but many a client's library takes them for such.
+    return ServerSentEvent(text.translate(_NOT_LINES), event=name, id=str(at), sep="\n")
 
 
 async def _whole(services: Services, user: User, turn: Turn) -> JSONResponse:

@@ -22,13 +22,22 @@ class Event:
 
 async def events_of(answer: httpx.Response) -> AsyncIterator[Event]:
     name = event_id = ""
-    async for line in answer.aiter_lines():
+    async for line in _lines(answer):
         if line.startswith("event: "):
             name = line.removeprefix("event: ")
         elif line.startswith("id: "):
             event_id = line.removeprefix("id: ")
         elif line.startswith("data: "):
             yield Event(name, event_id, json.loads(line.removeprefix("data: ")))
+
+
+async def _lines(answer: httpx.Response) -> AsyncIterator[str]:
+    # Not httpx's own: it takes characters of the text (U+0085, U+2028 …) for ends of lines.
+    waiting = b""
+    async for piece in answer.aiter_raw():
+        *lines, waiting = (waiting + piece).split(b"\n")
+        for line in lines:
+            yield line.decode()
 
 
 @dataclass
