@@ -174,7 +174,10 @@ def _subscribe(engine: str, subprotocol: str, subscription: Subscription) -> soc
                         return
                 elif event.opcode is Opcode.TEXT and json.loads(bytes(event.data))["type"] in kinds:
                     return
-            protocol.receive_data(client.recv(1 << 18))
+            received = client.recv(1 << 18)
+            if not received:
+                raise ConnectionError("the engine closed a connection")
+            protocol.receive_data(received)
 
     hear_until()
     say(type="connection_init", payload={"headers": {"Authorization": f"Bearer {subscription.token}"}})
