@@ -10,12 +10,12 @@ import reflex as rx
 import structlog
 from starlette.applications import Starlette
 
-from webapp import login_cookie
 from webapp.components import connection_notice
 from webapp.failures import report_failure
 from webapp.front_door import FrontDoor
 from webapp.guard import Guard, content_security_policy
-from webapp.pages import chat_page, not_found_page, register_page, sign_in_page
+from webapp.pages import chat_page, new_chat_page, not_found_page, register_page, sign_in_page
+from webapp.routes import ROUTES
 from webapp.services import open_services
 from webapp.settings import Settings
 from webapp.state import Auth, ChatHistory
@@ -53,15 +53,14 @@ app = rx.App(
     ],
     toaster=rx.toast.provider(position="top-center", rich_colors=False, visible_toasts=3),
     backend_exception_handler=report_failure,
-    api_transformer=[Starlette(routes=login_cookie.ROUTES), guarded],
+    api_transformer=[Starlette(routes=ROUTES), guarded],
 )
 # Instead of Reflex's own notice, which is about addresses and sockets.
 app.app_wraps[5, "Overlay"] = lambda _stateful: connection_notice()
 app.register_lifespan_task(shared_services)
-app.add_page(chat_page, route="/chat", title=ChatHistory.page_title, on_load=ChatHistory.open_page)
-app.add_page(
-    chat_page, route="/chat/[session_id]", title=ChatHistory.page_title, on_load=ChatHistory.open_page
-)
+# The name of the open chat comes into the title in the browser (reader.jsx).
+app.add_page(new_chat_page, route="/chat", title="Chat sessions", on_load=ChatHistory.open_page)
+app.add_page(chat_page, route="/chat/[session_id]", title="Chat sessions", on_load=ChatHistory.open_page)
 app.add_page(sign_in_page, route="/sign-in", title="Sign in · Chat sessions", on_load=Auth.open_sign_in)
 app.add_page(
     register_page, route="/register", title="Create an account · Chat sessions", on_load=Auth.open_sign_in

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +22,7 @@ ROOT = FOLDER.parent
 BUILT = FOLDER / ".web" / "build" / "client"
 PACKAGES = FOLDER / "reflex.lock" / "package.json"
 STAMP = FOLDER / ".web" / "built-from"
+_ASSET = re.compile(r"/assets/[\w.$-]+\.(?:js|css)")
 
 
 def main() -> int:
@@ -37,12 +39,33 @@ def main() -> int:
     if not _run_reflex() or not BUILT.is_dir():
         print("web UI: the build failed, the reason is above", file=sys.stderr)
         return 1
+    fill_service_worker(BUILT)
     if packages and json.loads(packages) == json.loads(PACKAGES.read_text()):
         PACKAGES.write_text(packages)  # Reflex writes it anew in another layout: no change to commit
     # The sources as they were before the build, the lock as it is after: a build may complete it.
     STAMP.write_text(sources + fingerprint(lock_files()))
     print(f"web UI: built in {time.monotonic() - started:.0f} s")
     return 0
+
+
+def fill_service_worker(built: Path) -> None:
+    """Tells it which files the chat pages are made of: their names change with their content, its version with them."""
+    starts = [built / "chat" / "index.html", built / "404.html", *(built / "assets").glob("manifest-*.js")]
+    files = sorted(
+        {
+            name
+            for start in starts
+            for name in _ASSET.findall(start.read_text())
+            if (built / name[1:]).is_file()
+        }
+    )
+    pages = "".join(start.read_text() for start in starts)
+    version = hashlib.sha256(pages.encode()).hexdigest()[:16]
+    worker = built / "sw.js"
+    text = worker.read_text().replace('"VERSION"', json.dumps(version))
+    worker.write_text(text.replace('["FILES"]', json.dumps(["/favicon.svg", *files])))
+    # Reflex has compressed the file as it was.
+    worker.with_name("sw.js.gz").unlink(missing_ok=True)
 
 
 def _run_reflex() -> bool:

@@ -10,6 +10,7 @@ import pytest
 from webapp.services.api import Api, ApiError, ApiUnavailable, StreamEvent
 
 QUESTION = {"session_id": "s", "content": "c", "message_id": "m"}
+TURN = b'event: turn\ndata: {"user_message_id": "m"}\n\n'
 
 
 class _Chunks(httpx2.AsyncByteStream):
@@ -37,7 +38,7 @@ def stream(*chunks: bytes | Exception) -> httpx2.Response:
 
 
 async def events(answer: httpx2.Response | Exception) -> list[StreamEvent]:
-    return [event async for event in api(answer).ask("token", **QUESTION)]
+    return [event async for event in api(answer).follow_answer("token", "m")]
 
 
 async def test_a_stream_becomes_events_however_it_is_cut() -> None:
@@ -79,3 +80,22 @@ async def test_a_refusal_carries_the_backend_own_words(
     with pytest.raises(ApiError, match=detail) as caught:
         await events(answer)
     assert type(caught.value) is kind
+
+
+async def test_whoever_asks_hangs_up_as_soon_as_the_backend_has_the_turn() -> None:
+    await api(stream(TURN, httpx2.ReadError("cut later"))).ask("token", **QUESTION)
+
+
+@pytest.mark.parametrize("answer", [stream(), stream(b": ping\n\n"), httpx2.ReadTimeout("slow")])
+async def test_a_line_that_ends_before_the_turn_is_an_outage(answer: httpx2.Response | Exception) -> None:
+    with pytest.raises(ApiUnavailable):
+        await api(answer).ask("token", **QUESTION)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("7", 7.0), ("", None), ("Wed, 21 Oct 2026 07:28:00 GMT", None)]
+)
+async def test_a_refusal_says_when_to_come_back(header: str, seconds: float | None) -> None:
+    with pytest.raises(ApiError) as caught:
+        await api(httpx2.Response(429, headers={"Retry-After": header})).ask("token", **QUESTION)
+    assert caught.value.retry_after == seconds

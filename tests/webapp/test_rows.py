@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,117 +18,130 @@ from webapp.state.rows import (
     TITLE_LENGTH,
     MessageRow,
     SessionRow,
-    change,
+    arrange,
     has_gap,
     merge,
     merge_sessions,
     put,
+    read_up_to,
     title_from,
-    without,
 )
 
-
-def stored(number: int, **values: str) -> MessageRow:
-    return replace(MessageRow(f"m{number}", content=f"text {number}", row_id=number), **values)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def stored_range(start: int, end: int) -> list[MessageRow]:
-    return [stored(number) for number in range(start, end)]
-
-
-SENDING = MessageRow("mine", content="on its way", status="sending")
-WRITING = MessageRow("answer", role="assistant", status="streaming", live=True)
-
-
-def test_a_window_that_is_not_full_is_all_there_is() -> None:
-    assert merge(stored_range(1, 9), stored_range(4, 6)) == stored_range(4, 6)
-
-
-def test_older_pages_stay_above_a_full_window() -> None:
-    shown, window = stored_range(1, 100), stored_range(60, 60 + PAGE)
-    assert merge(shown, window) == stored_range(1, 60 + PAGE)
-
-
-def test_a_message_that_is_gone_from_the_window_goes() -> None:
-    window = [row for row in stored_range(50, 51 + PAGE) if row.row_id != 70]
-    assert "m70" not in {row.message_id for row in merge(stored_range(1, 101), window)}
-
-
-def test_what_only_this_page_knows_stays_at_the_end() -> None:
-    shown = [*stored_range(1, 3), SENDING, WRITING]
-    assert merge(shown, stored_range(1, 4)) == [*stored_range(1, 4), SENDING, WRITING]
-
-
-def test_a_sent_message_is_replaced_by_the_stored_one_and_not_shown_twice() -> None:
-    arrived = replace(SENDING, status="complete", row_id=3)
-    assert merge([*stored_range(1, 3), SENDING], [*stored_range(1, 3), arrived]) == [
-        *stored_range(1, 3),
-        arrived,
-    ]
-
-
-def test_a_finished_answer_is_not_unfinished_by_an_older_picture() -> None:
-    done = replace(WRITING, status="complete", content="whole")
-    late = MessageRow("answer", role="assistant", status="streaming", row_id=5)
-    assert merge([done], [late]) == [replace(done, row_id=5)]
-
-
-def test_an_answer_that_grew_here_keeps_its_elements() -> None:
-    arrived = MessageRow("answer", role="assistant", content="whole", row_id=5)
-    assert merge([WRITING], [arrived]) == [replace(arrived, live=True)]
-
-
-def test_clearing_elsewhere_clears_here() -> None:
-    assert merge(stored_range(1, 200), []) == []
-
-
-@pytest.mark.parametrize(
-    ("shown", "window", "gap"),
-    [
-        ([], stored_range(1, 1 + PAGE), False),
-        (stored_range(1, 10), stored_range(5, 5 + PAGE), False),
-        (stored_range(1, 10), stored_range(9, 9 + PAGE), False),
-        (stored_range(1, 10), stored_range(10, 10 + PAGE), True),
-        (stored_range(1, 10), stored_range(40, 50), False),
-        ([SENDING], stored_range(40, 40 + PAGE), False),
-    ],
-)
-def test_a_gap_is_a_full_window_that_touches_nothing_shown(
-    shown: list[MessageRow], window: list[MessageRow], gap: bool
-) -> None:
-    assert has_gap(shown, window) is gap
-
-
-rows = st.sets(st.integers(1, 300)).map(lambda numbers: [stored(number) for number in sorted(numbers)])
-
-
-@given(shown=rows, everything=rows)
-def test_merging_twice_is_merging_once_and_shows_nothing_twice(
-    shown: list[MessageRow], everything: list[MessageRow]
-) -> None:
-    window = everything[-PAGE:]
-    once = merge([*shown, SENDING], window)
-    assert merge(once, window) == once
-    assert len({row.message_id for row in once}) == len(once)
-    assert [row.row_id for row in once if row.row_id] == sorted(row.row_id for row in once if row.row_id)
-    assert once[-1] == SENDING
-
-
-def message(**values: Any) -> ChatMessage:
+def message(number: int, **values: Any) -> ChatMessage:
     given: dict[str, Any] = {
-        "id": 7,
-        "message_id": UUID(int=1),
+        "id": number,
+        "message_id": UUID(int=number),
         "session_id": UUID(int=2),
         "user_id": UUID(int=3),
-        "role": "assistant",
-        "content": "text",
-        "timestamp": datetime(2026, 3, 1, 12, tzinfo=UTC),
+        "role": "assistant" if values.get("reply_to") else "user",
+        "content": f"text {number}",
+        "timestamp": NOON,
         "status": "complete",
         "reply_to": None,
         "metadata": {},
-        "chosen_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
+        "chosen_at": NOON + timedelta(seconds=number),
     }
     return ChatMessage.model_validate(given | values)
+
+
+def answer(number: int, question: int, **values: Any) -> ChatMessage:
+    return message(number, reply_to=UUID(int=question), **values)
+
+
+def messages(start: int, end: int) -> list[ChatMessage]:
+    return [message(number) for number in range(start, end)]
+
+
+def shown(stored: list[ChatMessage], **arguments: Any) -> list[str]:
+    return [row.content for row in arrange(stored, **arguments)]
+
+
+def test_a_window_that_is_not_full_is_all_there_is() -> None:
+    assert merge(messages(1, 9), messages(4, 6)) == messages(4, 6)
+    assert merge(messages(1, 200), []) == []
+
+
+def test_older_pages_stay_above_a_full_window() -> None:
+    assert merge(messages(1, 100), messages(60, 60 + PAGE)) == messages(1, 60 + PAGE)
+
+
+def test_a_message_that_is_gone_from_the_window_goes() -> None:
+    window = [row for row in messages(50, 51 + PAGE) if row.id != 70]
+    assert 70 not in {row.id for row in merge(messages(1, 101), window)}
+
+
+@pytest.mark.parametrize(
+    ("stored", "window", "gap"),
+    [
+        ([], messages(1, 1 + PAGE), False),
+        (messages(1, 10), messages(5, 5 + PAGE), False),
+        (messages(1, 10), messages(9, 9 + PAGE), False),
+        (messages(1, 10), messages(10, 10 + PAGE), True),
+        (messages(1, 10), messages(40, 50), False),
+    ],
+)
+def test_a_gap_is_a_full_window_that_touches_nothing_shown(
+    stored: list[ChatMessage], window: list[ChatMessage], gap: bool
+) -> None:
+    assert has_gap(stored, window) is gap
+
+
+rows = st.sets(st.integers(1, 300)).map(lambda numbers: [message(number) for number in sorted(numbers)])
+
+
+@given(stored=rows, everything=rows)
+def test_merging_twice_is_merging_once_and_shows_nothing_twice(
+    stored: list[ChatMessage], everything: list[ChatMessage]
+) -> None:
+    window = everything[-PAGE:]
+    once = merge(stored, window)
+    assert merge(once, window) == once
+    assert [row.id for row in once] == sorted({row.id for row in once})
+
+
+def test_an_answer_is_below_its_question_whenever_it_came() -> None:
+    assert shown([message(1), message(2), answer(3, 1), answer(4, 2)]) == [
+        "text 1",
+        "text 3",
+        "text 2",
+        "text 4",
+    ]
+
+
+def test_of_several_versions_the_chosen_one_is_shown_and_leads_to_the_others() -> None:
+    first = answer(2, 1, chosen_at=NOON + timedelta(hours=1))
+    stored = [message(1), first, message(3), answer(4, 3), answer(5, 1), answer(6, 1)]
+    (_, chosen, _, only) = arrange(stored)
+    assert (chosen.content, chosen.version, chosen.versions) == ("text 2", 1, 3)
+    assert (chosen.earlier, chosen.later) == ("", str(UUID(int=5)))
+    assert (only.version, only.versions) == (1, 1)
+    again = put(stored, answer(5, 1, chosen_at=NOON + timedelta(hours=2)))
+    middle = arrange(again)[1]
+    assert (middle.version, middle.earlier, middle.later) == (2, str(UUID(int=2)), str(UUID(int=6)))
+
+
+def test_a_version_of_an_answer_that_is_not_loaded_waits_until_it_is() -> None:
+    assert shown([answer(10, 9), message(11), answer(12, 11), answer(13, 5)]) == [
+        "text 10",
+        "text 11",
+        "text 12",
+    ]
+
+
+def test_a_line_is_drawn_above_the_first_answer_that_is_new() -> None:
+    stored = [message(1), answer(2, 1), message(3), answer(4, 3), message(5), answer(6, 5)]
+    assert [row.content for row in arrange(stored, 2) if row.first_new] == ["text 4"]
+    assert not [row for row in arrange(stored) if row.first_new]
+    assert not [row for row in arrange(stored, 6) if row.first_new]
+
+
+def test_one_has_not_read_what_is_still_being_written() -> None:
+    assert read_up_to([]) == 0
+    assert read_up_to([message(1), answer(2, 1)]) == 2
+    assert read_up_to([message(1), answer(2, 1, status="streaming"), message(3)]) == 1
 
 
 @pytest.mark.parametrize(
@@ -136,6 +149,7 @@ def message(**values: Any) -> ChatMessage:
     [
         ({}, "complete", ""),
         ({"status": "streaming"}, "streaming", ""),
+        ({"status": "stopped"}, "stopped", ""),
         ({"status": "failed", "metadata": {"error": {"message": "It is away."}}}, "failed", "It is away."),
         ({"status": "failed", "metadata": {"error": "odd"}}, "failed", "The answer broke off."),
         ({"status": "failed"}, "failed", "The answer broke off."),
@@ -143,18 +157,14 @@ def message(**values: Any) -> ChatMessage:
     ],
 )
 def test_a_message_shows_how_it_stands(values: dict[str, Any], status: str, problem: str) -> None:
-    row = MessageRow.of(message(**values))
-    assert (row.status, row.problem, row.row_id) == (status, problem, 7)
+    row = MessageRow.of(message(7, **values))
+    assert (row.status, row.problem) == (status, problem)
     assert row.timestamp == "2026-03-01T12:00:00+00:00"
 
 
-def test_rows_are_put_changed_and_removed_by_id() -> None:
-    shown = stored_range(1, 3)
-    assert put(shown, stored(3)) == stored_range(1, 4)
-    assert put(shown, stored(1, content="new")) == [stored(1, content="new"), stored(2)]
-    assert change(shown, "m2", status="failed") == [stored(1), stored(2, status="failed")]
-    assert change(shown, "m9", status="failed") == shown
-    assert without(shown, "m1") == [stored(2)]
+def test_the_words_of_an_answer_under_way_do_not_travel_with_the_messages() -> None:
+    assert MessageRow.of(answer(2, 1, status="streaming")).content == ""
+    assert MessageRow.of(answer(2, 1, status="stopped")).content == "text 2"
 
 
 def session_rows(start: int, end: int) -> list[SessionRow]:

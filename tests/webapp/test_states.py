@@ -7,19 +7,16 @@ from uuid import UUID
 
 import pytest
 import reflex as rx
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backend.services.hasura_client import ChatSession
-from webapp.state import Answer, ChatHistory
-from webapp.state.answer import FOLD
+from webapp.state import ChatHistory
 from webapp.state.rows import LIST, MessageRow, SessionRow
 
 ANY_USER = UUID(int=9)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def session(number: int, title: str = "a chat", messages: int = 0) -> ChatSession:
+def session(number: int, title: str = "a chat", messages: int = 0, unread: int = 0) -> ChatSession:
     return ChatSession(
         id=number,
         session_id=UUID(int=number),
@@ -32,7 +29,7 @@ def session(number: int, title: str = "a chat", messages: int = 0) -> ChatSessio
         updated_at=NOON + timedelta(minutes=number),
         last_message_at=None,
         last_read_id=0,
-        unread_messages=0,
+        unread_messages=unread,
     )
 
 
@@ -46,30 +43,12 @@ def take(history: ChatHistory, sessions: list[ChatSession]) -> bool:
     return history._take_sessions([SessionRow.of(session) for session in sessions])
 
 
-@given(st.lists(st.text(max_size=300)))
-async def test_an_answer_is_all_its_words_and_a_push_stays_small(words: list[str]) -> None:
-    answer = await rx.State(_reflex_internal_init=True).get_state(Answer)  # type: ignore[call-arg]
-    answer.begin("new", "the first turn")
-    answer.write("the first turn", "said, and said again to whoever joins")
-    answer.begin("new", "a later turn")
-    for word in words:
-        answer.write("a later turn", word)
-        answer.write("the first turn", word)
-        assert len(answer.tail) <= FOLD
-    assert answer.head + answer.tail == "".join(words)
-    answer.end("the first turn")
-    assert answer.message_id == "new"
-    answer.end("a later turn")
-    assert (answer.message_id, answer.head, answer.tail) == ("", "", "")
-
-
 async def test_a_change_elsewhere_reaches_the_list_and_the_header(history: ChatHistory) -> None:
     history._show(str(UUID(int=1)))
     take(history, [session(2), session(1, "before")])
     take(history, [session(1, "after", 3), session(2)])
     assert [row.title for row in history.sessions] == ["after", "a chat"]
     assert (history.current_session.title, history.current_session.total_messages) == ("after", 3)
-    assert history.page_title == "after · Chat sessions"
     assert not history.sessions_loading
 
 
@@ -91,13 +70,17 @@ async def test_a_chat_beyond_the_end_of_the_list_is_not_missing(history: ChatHis
     assert history.more_sessions
 
 
-async def test_the_composer_learns_which_questions_the_server_has(history: ChatHistory) -> None:
-    history.messages = [
-        MessageRow("1"),
-        MessageRow("2", role="assistant"),
-        MessageRow("3", status="sending"),
-    ]
-    assert history.saved_ids == ["1"]
+async def test_the_outbox_learns_which_questions_are_shown(history: ChatHistory) -> None:
+    history.messages = [MessageRow("1"), MessageRow("2", role="assistant"), MessageRow("3")]
+    assert history.asked_ids == ["1", "3"]
+
+
+async def test_the_newest_answer_under_way_is_the_one_to_stop(history: ChatHistory) -> None:
+    writing = [MessageRow(name, role="assistant", status="streaming") for name in ("a", "b")]
+    history.messages = [*writing, MessageRow("c", role="assistant")]
+    assert history.answering_id == "b"
+    history.messages = []
+    assert history.answering_id == ""
 
 
 async def test_another_chat_starts_without_the_messages_and_errors_of_the_last(
@@ -108,3 +91,10 @@ async def test_another_chat_starts_without_the_messages_and_errors_of_the_last(
     assert (history.messages, history.error, history.has_older, history.loading) == ([], "", False, True)
     history._show("")
     assert not history.loading
+
+
+async def test_news_of_other_sessions_are_counted(history: ChatHistory) -> None:
+    history._show(str(UUID(int=1)))
+    take(history, [session(1, unread=3), session(2, unread=2), session(3), session(4, unread=1)])
+    assert history.unread_elsewhere == 2
+    assert history.current_session.unread == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from webapp.components.input_form import input_form
-from webapp.components.messages import messages_container
+from webapp.components.messages import messages_container, pending_messages
 from webapp.components.session_header import menu_button, session_header
 from webapp.state import ChatHistory
 
@@ -13,19 +13,16 @@ SUGGESTIONS = ("What can you do?", "Help me plan my week", "How do I connect a m
 
 
 def chat_area() -> rx.Component:
+    """``/chat/{session_id}``"""
     return rx.cond(
         ChatHistory.missing,
         missing_session(),
-        rx.cond(
-            ChatHistory.current_session.session_id == "",
-            welcome(),
-            rx.el.section(
-                session_header(),
-                messages_container(),
-                input_form(),
-                class_name="chat-area",
-                custom_attrs={"aria-label": "Chat"},
-            ),
+        rx.el.section(
+            session_header(),
+            messages_container(),
+            input_form(),
+            class_name="chat-area",
+            custom_attrs={"aria-label": "Chat"},
         ),
     )
 
@@ -39,6 +36,7 @@ def welcome() -> rx.Component:
             rx.el.p("Your first message starts a new chat, named after it.", class_name="muted"),
             class_name="welcome-text",
         ),
+        pending_messages(),
         input_form(),
         suggestions(),
         class_name="chat-area welcome",

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import reflex as rx
 
-from webapp.components.chat_area import chat_area
+from webapp.components.local_jsx import AppShell, Reader
 from webapp.components.notices import outage_banner
 from webapp.components.sidebar import sidebar
+from webapp.state import ChatHistory
 
 
-def chat_interface() -> rx.Component:
+def chat_interface(area: rx.Component) -> rx.Component:
+    session = ChatHistory.current_session
     return rx.el.div(
         rx.el.a("Skip to the message field", href="#message-form", class_name="skip-link"),
         sidebar(),
-        rx.el.main(outage_banner(), chat_area(), class_name="main"),
+        rx.el.main(outage_banner(), area, class_name="main"),
+        Reader.create(
+            session_id=session.session_id,
+            title=session.title,
+            read_until=ChatHistory.read_until,
+            last_read=session.last_read_id,
+            unread=session.unread,
+            unread_elsewhere=ChatHistory.unread_elsewhere,
+            on_read=ChatHistory.mark_read,
+        ),
+        AppShell.create(),
         class_name="chat-interface",
     )

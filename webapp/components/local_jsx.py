@@ -5,23 +5,69 @@ from __future__ import annotations
 from typing import Any
 
 import reflex as rx
+from reflex.utils.imports import ImportVar
+from reflex.vars import VarData
+
+
+def live_text(message_id: rx.Var[str], status: rx.Var[str], saved: rx.Var[str]) -> rx.Var[str]:
+    """The text of an answer: as it is written, word by word, then as it is saved. Only what shows it is drawn anew."""
+    return rx.Var(
+        "liveText",
+        _var_type=str,
+        _var_data=VarData.merge(
+            message_id._get_all_var_data(),  # noqa: SLF001
+            status._get_all_var_data(),  # noqa: SLF001
+            saved._get_all_var_data(),  # noqa: SLF001
+            VarData(
+                hooks={f"const liveText = useLiveAnswer({message_id!s}, {status!s}, {saved!s})": None},
+                imports={"$/public/js/live_answer.js": [ImportVar(tag="useLiveAnswer")]},
+            ),
+        ),
+    ).to(str)
 
 
 class MessageInput(rx.Component):
-    """Keeps what is typed until the server has it; ``on_send`` gets session id, message id and text."""
+    """Hands what is written to the outbox of the browser; ``on_stop`` gets the id of the answer to stop.
+
+    The session is the one in the page's address. One that has no name yet, `unnamed_id`, is named by its first message.
+    """
 
     library = "$/public/js/message_input.jsx"
     tag = "MessageInput"
 
     owner: rx.Var[str]
-    session_id: rx.Var[str]
-    ready: rx.Var[bool]
-    saved_ids: rx.Var[list[str]]
-    returned_id: rx.Var[str]
+    unnamed_id: rx.Var[str]
+    answering_id: rx.Var[str]
     longest: rx.Var[int]
     label: rx.Var[str]
     placeholder: rx.Var[str]
-    on_send: rx.EventHandler[rx.event.passthrough_event_spec(str, str, str)]
+    on_stop: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+
+
+class PendingMessages(rx.Component):
+    """The outbox's messages for the session in the page's address, without those of `asked_ids`."""
+
+    library = "$/public/js/pending_messages.jsx"
+    tag = "PendingMessages"
+
+    owner: rx.Var[str]
+    asked_ids: rx.Var[list[str]]
+    label: rx.Var[str]
+
+
+class Reader(rx.Component):
+    """Sets the title of the browser's tab; ``on_read`` gets the session, the row and this device's id."""
+
+    library = "$/public/js/reader.jsx"
+    tag = "Reader"
+
+    session_id: rx.Var[str]
+    title: rx.Var[str]
+    read_until: rx.Var[int]
+    last_read: rx.Var[int]
+    unread: rx.Var[int]
+    unread_elsewhere: rx.Var[int]
+    on_read: rx.EventHandler[rx.event.passthrough_event_spec(str, int, str)]
 
 
 class TitleInput(rx.Component):
@@ -53,3 +99,8 @@ class MessageScroller(rx.Component):
 
     label: rx.Var[str]
     jump_label: rx.Var[str]
+
+
+class AppShell(rx.Component):
+    library = "$/public/js/app_shell.jsx"
+    tag = "AppShell"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import reflex as rx
 
-from webapp.components.local_jsx import LocalTime, MessageScroller
+from webapp.components.buttons import icon_button
+from webapp.components.local_jsx import LocalTime, MessageScroller, PendingMessages, live_text
 from webapp.components.markdown import markdown
-from webapp.state import Answer, ChatHistory
+from webapp.state import Auth, ChatHistory
 from webapp.state.rows import MessageRow
 
 
 def messages_container() -> rx.Component:
     return MessageScroller.create(
+        pending_messages(),
         rx.cond(
             ChatHistory.loading,
             messages_skeleton(),
@@ -28,6 +30,12 @@ def messages_container() -> rx.Component:
         older_button(),
         label="Messages",
         jump_label="Jump to latest",
+    )
+
+
+def pending_messages() -> rx.Component:
+    return PendingMessages.create(
+        owner=Auth.user_id, asked_ids=ChatHistory.asked_ids, label="Messages on their way"
     )
 
 
@@ -51,17 +59,9 @@ def older_button() -> rx.Component:
 @rx.memo
 def message(row: rx.Var[MessageRow], rest: rx.RestProp) -> rx.Component:
     return rx.el.li(
+        rx.cond(row.first_new, new_divider()),
         rx.el.article(
-            message_bubble(row),
-            rx.el.footer(
-                rx.match(
-                    row.status,
-                    ("sending", rx.el.span("Sending …")),
-                    ("streaming", rx.el.span("Answering …")),
-                    LocalTime.create(moment=row.timestamp, brief=False),
-                ),
-                class_name="message-facts",
-            ),
+            rx.cond(row.role == "user", question(row), answer(row)),
             class_name="message " + row.role,
             custom_attrs={
                 "aria-label": rx.cond(row.role == "user", "You", "Assistant"),
@@ -75,34 +75,63 @@ def message(row: rx.Var[MessageRow], rest: rx.RestProp) -> rx.Component:
     )
 
 
-def message_bubble(row: rx.Var[MessageRow]) -> rx.Component:
+def new_divider() -> rx.Component:
     return rx.el.div(
-        rx.cond(
-            row.role == "user",
-            rx.el.p(row.content, class_name="plain"),
-            rx.cond(
-                row.status == "failed",
-                failed_answer(row),
+        rx.el.span("New"),
+        class_name="new-divider",
+        role="separator",
+        custom_attrs={"data-testid": "new-divider"},
+    )
+
+
+def question(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.fragment(
+        rx.el.div(rx.el.p(row.content, class_name="plain"), class_name="message-bubble"),
+        rx.el.footer(
+            LocalTime.create(moment=row.timestamp, brief=False),
+            rx.icon("check", size=13, custom_attrs={"aria-label": "Sent"}),
+            class_name="message-facts",
+        ),
+    )
+
+
+def answer(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.fragment(
+        rx.el.div(
+            answer_text(message_id=row.message_id, status=row.status, saved=row.content),
+            rx.match(
+                row.status,
+                ("failed", outcome(row, "circle-alert", row.problem, "failure", "alert")),
+                ("stopped", outcome(row, "circle-stop", "Stopped.", "stopped", "note")),
                 rx.cond(
-                    row.live,
-                    live_answer(message_id=row.message_id, saved=row.content),
-                    rx.cond(row.status == "streaming", typing(), markdown(row.content)),
+                    row.cut,
+                    outcome(
+                        row, "scissors", "Cut off: this is as long as an answer may be.", "stopped", "note"
+                    ),
                 ),
             ),
+            class_name="message-bubble",
         ),
-        class_name="message-bubble",
+        rx.el.footer(
+            rx.cond(row.versions > 1, version_switch(row)),
+            rx.cond(
+                row.status == "streaming",
+                # With every server away nobody is left to say that the answer has broken off.
+                rx.el.span(rx.cond(ChatHistory.reachable, "Answering …", "Waiting for the server …")),
+                rx.fragment(LocalTime.create(moment=row.timestamp, brief=False), answer_actions(row)),
+            ),
+            class_name="message-facts",
+        ),
     )
 
 
 @rx.memo
-def live_answer(message_id: rx.Var[str], saved: rx.Var[str]) -> rx.Component:
-    """An answer that this page has seen grow: only this component is drawn anew for each word.
-
-    It also shows the finished text, so that the words stay the same elements: a reader who has scrolled up
-    keeps the place.
+def answer_text(message_id: rx.Var[str], status: rx.Var[str], saved: rx.Var[str]) -> rx.Component:
+    """Only this is drawn anew for each word; the finished text is in the same elements, so that a reader who has
+    scrolled up keeps the place.
     """
-    text = rx.cond(Answer.message_id == message_id, Answer.head + Answer.tail, saved)
-    return rx.cond(text != "", markdown(text), typing())
+    text = live_text(message_id, status, saved)
+    return rx.cond(text != "", markdown(text), rx.cond(status == "streaming", typing()))
 
 
 def typing() -> rx.Component:
@@ -116,22 +145,79 @@ def typing() -> rx.Component:
     )
 
 
-def failed_answer(row: rx.Var[MessageRow]) -> rx.Component:
+def outcome(
+    row: rx.Var[MessageRow], icon: str, words: str | rx.Var[str], class_name: str, role: str
+) -> rx.Component:
+    """What became of an answer that is not whole, and the two ways on."""
     return rx.el.div(
-        rx.cond(row.content != "", markdown(row.content)),
-        rx.el.div(
-            rx.icon("circle-alert", size=18, custom_attrs={"aria-hidden": "true"}),
-            rx.el.span(row.problem),
+        rx.icon(icon, size=18, custom_attrs={"aria-hidden": "true"}),
+        rx.el.span(words),
+        rx.cond(
+            row.content != "",
             rx.el.button(
-                "Retry",
+                "Continue",
                 type="button",
                 class_name="plain-button",
-                on_click=ChatHistory.retry_answer(row.message_id),
-                custom_attrs={"data-testid": "retry"},
+                on_click=ChatHistory.continue_answer(row.message_id),
+                custom_attrs={"data-testid": "continue"},
             ),
-            class_name="failure",
-            role="alert",
         ),
+        rx.el.button(
+            "Regenerate",
+            type="button",
+            class_name="plain-button",
+            on_click=ChatHistory.regenerate_answer(row.message_id),
+            custom_attrs={"data-testid": "regenerate"},
+        ),
+        class_name=f"outcome {class_name}",
+        role=role,
+    )
+
+
+def version_switch(row: rx.Var[MessageRow]) -> rx.Component:
+    """‹ 2/3 ›"""
+    return rx.el.span(
+        icon_button(
+            "chevron-left",
+            "Earlier version",
+            disabled=row.earlier == "",
+            on_click=ChatHistory.choose_version(row.earlier),
+        ),
+        rx.el.span(
+            row.version,
+            "/",
+            row.versions,
+            custom_attrs={
+                "aria-label": "Version " + row.version.to_string() + " of " + row.versions.to_string(),
+                "role": "status",
+                "data-testid": "version",
+            },
+        ),
+        icon_button(
+            "chevron-right",
+            "Later version",
+            disabled=row.later == "",
+            on_click=ChatHistory.choose_version(row.later),
+        ),
+        class_name="version-switch",
+        role="group",
+        custom_attrs={"aria-label": "Versions of this answer"},
+    )
+
+
+def answer_actions(row: rx.Var[MessageRow]) -> rx.Component:
+    return rx.el.span(
+        icon_button("copy", "Copy", on_click=rx.set_clipboard(row.content)),
+        rx.cond(
+            row.status == "complete",
+            icon_button(
+                "refresh-cw",
+                "Regenerate",
+                on_click=ChatHistory.regenerate_answer(row.message_id),
+                custom_attrs={"data-testid": "regenerate"},
+            ),
+        ),
+        class_name="answer-actions",
     )
 
 
@@ -141,6 +227,6 @@ def messages_skeleton() -> rx.Component:
             rx.el.div(class_name=f"skeleton skeleton-message {side}")
             for side in ("user", "assistant", "user", "assistant")
         ],
-        class_name="messages",
+        class_name="messages messages-skeleton",
         custom_attrs={"aria-busy": "true", "aria-label": "Loading messages"},
     )

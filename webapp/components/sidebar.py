@@ -10,6 +10,7 @@ import reflex as rx
 from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import LocalTime, TitleInput
 from webapp.state import Auth, ChatHistory
+from webapp.state.auth import MAY_LEAVE
 from webapp.state.layout import naming_new, renaming
 from webapp.state.rows import LONGEST_TITLE, SessionRow
 
@@ -126,6 +127,15 @@ def session_item(row: rx.Var[SessionRow], rest: rx.RestProp) -> rx.Component:
 def session_content(row: rx.Var[SessionRow], current: rx.Var[bool]) -> rx.Component:
     return rx.link(
         rx.el.span(row.title, class_name="session-title"),
+        rx.cond(
+            (row.unread > 0) & ~current,
+            rx.el.span(
+                rx.cond(row.unread > 99, "99+", row.unread.to_string()),
+                rx.el.span(" new", class_name="visually-hidden"),
+                class_name="unread",
+                custom_attrs={"data-testid": "unread"},
+            ),
+        ),
         rx.el.span(
             rx.el.span(
                 row.total_messages,
@@ -136,7 +146,7 @@ def session_content(row: rx.Var[SessionRow], current: rx.Var[bool]) -> rx.Compon
             class_name="session-facts",
         ),
         href="/chat/" + row.session_id,
-        class_name="session-content",
+        class_name=rx.cond((row.unread > 0) & ~current, "session-content has-news", "session-content"),
         underline="none",
         on_click=CLOSE_DRAWER,
         custom_attrs={"aria-current": rx.cond(current, "page", "false"), "title": row.title},
@@ -168,6 +178,6 @@ def account() -> rx.Component:
             custom_attrs={"data-testid": "account-name"},
         ),
         icon_button("sun-moon", "Light or dark", on_click=rx.toggle_color_mode),
-        icon_button("log-out", "Sign out", on_click=Auth.sign_out),
+        icon_button("log-out", "Sign out", on_click=rx.call_script(MAY_LEAVE, callback=Auth.sign_out)),
         class_name="account",
     )

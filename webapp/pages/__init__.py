@@ -1,7 +1,7 @@
 """One function for each address."""
 
-from webapp.pages.chat import chat_page
+from webapp.pages.chat import chat_page, new_chat_page
 from webapp.pages.not_found import not_found_page
 from webapp.pages.sign_in import register_page, sign_in_page
 
-__all__ = ["chat_page", "not_found_page", "register_page", "sign_in_page"]
+__all__ = ["chat_page", "new_chat_page", "not_found_page", "register_page", "sign_in_page"]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import reflex as rx
 
-from webapp.components import chat_interface
+from webapp.components import chat_area, chat_interface, welcome
+
+
+def new_chat_page() -> rx.Component:
+    return chat_interface(welcome())
 
 
 def chat_page() -> rx.Component:
-    return chat_interface()
+    return chat_interface(chat_area())

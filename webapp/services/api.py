@@ -1,15 +1,16 @@
-"""The backend over HTTP: accounts, and questions that are answered as a stream."""
+"""The backend over HTTP: accounts, questions, and answers as they are written."""
 
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,16 @@ class StreamEvent:
 
 
 class ApiError(Exception):
-    """The backend refused. The text is its own ``detail``, written for users."""
+    """The backend refused. The text is its own ``detail``, written for users.
 
-    def __init__(self, status: int, detail: str) -> None:
+    ``retry_after`` is in seconds, None where the backend names no time.
+    """
+
+    def __init__(self, status: int, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.retry_after = retry_after
 
 
 class ApiUnavailable(ApiError):
@@ -87,25 +92,56 @@ class Api:
     async def logout(self, refresh_token: str) -> None:
         await self._post("/auth/logout", {"refresh_token": refresh_token})
 
-    async def ask(
-        self, token: str, *, session_id: str, content: str, message_id: str
-    ) -> AsyncGenerator[StreamEvent, None]:
-        """The answer to a question as it is written. Raises ApiError before the first event, or
-        ApiUnavailable when the stream breaks: the backend then goes on, and saves the answer.
-        """
+    # Turns. The backend owns them: these calls end when it has the turn, and the answer is written without them.
+
+    async def ask(self, token: str, *, session_id: str, content: str, message_id: str) -> None:
+        """Returns once the question is stored and its answer begun."""
         body = {"session_id": session_id, "content": content, "message_id": message_id}
-        headers = {"Authorization": f"Bearer {token}", "Accept": "text/event-stream"}
+        await self._begin(token, "/api/chat", body)
+
+    async def continue_answer(self, token: str, message_id: str) -> None:
+        """Goes on after what was written of a stopped, failed or cut answer."""
+        await self._begin(token, f"/api/chat/{message_id}/continue")
+
+    async def regenerate_answer(self, token: str, message_id: str, version_id: str) -> None:
+        """Begins another version, with an id of the caller's choice: asked twice, it is still one."""
+        await self._begin(token, f"/api/chat/{message_id}/regenerate", {"message_id": version_id})
+
+    async def stop_answer(self, token: str, message_id: str) -> None:
+        await self._post(f"/api/chat/{message_id}/stop", None, _bearer(token))
+
+    async def follow_answer(
+        self, token: str, message_id: str, last_event_id: str = ""
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """An answer as it is written, from the start or from where `last_event_id` (``<run>:<characters>``) was.
+
+        Raises ApiError before the first event, or ApiUnavailable when the stream breaks.
+        """
+        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+        async with self._events("GET", f"/api/chat/{message_id}/stream", token, headers=headers) as events:
+            async for event in events:
+                yield StreamEvent(event.event, json.loads(event.data))
+
+    async def _begin(self, token: str, path: str, body: dict[str, str] | None = None) -> None:
+        async with self._events("POST", path, token, json=body) as events:
+            async for event in events:
+                if event.event == "turn":
+                    return
+        raise ApiUnavailable(503, "The chat server hung up.")
+
+    @asynccontextmanager
+    async def _events(
+        self, method: str, path: str, token: str, **request: Any
+    ) -> AsyncIterator[httpx2.EventSource]:
+        headers = {**_bearer(token), "Accept": "text/event-stream", **request.pop("headers", {})}
         # The first word of a slow model may take minutes; comments keep the line alive meanwhile.
         timeout = httpx2.Timeout(120, connect=3)
         try:
-            async with self._http.stream(
-                "POST", "/api/chat", json=body, headers=headers, timeout=timeout
-            ) as answer:
+            async with self._http.stream(method, path, headers=headers, timeout=timeout, **request) as answer:
                 if answer.status_code != 200:
                     await answer.aread()
                     raise _refusal(answer)
-                async for event in httpx2.EventSource(answer):
-                    yield StreamEvent(event.event, json.loads(event.data))
+                yield httpx2.EventSource(answer)
         except httpx2.TransportError as exc:
             raise ApiUnavailable(503, "The chat server cannot be reached.") from exc
 
@@ -114,7 +150,7 @@ class Api:
         return Tokens.from_answer((await self._post(path, body, headers)).json())
 
     async def _post(
-        self, path: str, body: dict[str, str], headers: dict[str, str] | None = None
+        self, path: str, body: dict[str, str] | None, headers: dict[str, str] | None = None
     ) -> httpx2.Response:
         try:
             answer = await self._http.post(path, json=body, headers=headers)
@@ -125,6 +161,10 @@ class Api:
         return answer
 
 
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
 def _refusal(answer: httpx2.Response) -> ApiError:
     try:
         problem = answer.json()
@@ -133,4 +173,5 @@ def _refusal(answer: httpx2.Response) -> ApiError:
         detail = ""
     detail = detail or f"The chat server answered with {answer.status_code}."
     kind = ApiUnavailable if answer.status_code in {502, 503, 504} else ApiError
-    return kind(answer.status_code, detail)
+    wait = answer.headers.get("retry-after", "")
+    return kind(answer.status_code, detail, float(wait) if wait.isdigit() else None)

@@ -28,9 +28,18 @@ _BEGIN = """
 fetch(%(begin)s, {method: "POST", headers: {"Content-Type": "application/json"}, body: %(body)s})
   .then((answer) => { if (!answer.ok) throw new Error(answer.status); window.location.assign(%(next)s); })
 """
-#: Drafts are the user's: whoever signs in next must not find them.
+#: What is written and not sent is its author's: whoever signs in next must not find it. So it goes, and is asked for.
+MAY_LEAVE = """(() => {
+  const unsent = Object.keys(localStorage).filter(
+    (key) => key.startsWith("chat-outbox:") && !localStorage.getItem(key).includes('"state":"sent"'),
+  ).length;
+  const what = unsent === 1 ? "A message has" : `${unsent} messages have`;
+  return !unsent || confirm(`${what} not been sent yet. Sign out and lose what is not sent?`);
+})()"""
 _END = """
-Object.keys(localStorage).filter((key) => key.startsWith("chat-draft")).forEach((key) => localStorage.removeItem(key));
+Object.keys(localStorage)
+  .filter((key) => /^chat-(draft|outbox|sent|user)/.test(key))
+  .forEach((key) => localStorage.removeItem(key));
 fetch(%(end)s, {method: "POST"}).finally(() => window.location.assign("/sign-in?reason=signed-out"));
 """
 
@@ -90,7 +99,10 @@ class Auth(rx.State):
             yield event
 
     @rx.event
-    async def sign_out(self) -> Any:
+    async def sign_out(self, may_leave: bool) -> Any:
+        """`may_leave` is what `MAY_LEAVE` answers in the browser."""
+        if not may_leave:
+            return None
         self.reset()
         # The page leaves only after its cookie is gone and the tokens with it.
         return rx.call_script(_END % {"end": json.dumps(login_cookie.END)})

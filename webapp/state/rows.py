@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class SessionRow:
     title: str = ""
     category: str = ""
     total_messages: int = 0
+    unread: int = 0
+    last_read_id: int = 0
     updated_at: str = ""
     row_id: int = 0
 
@@ -46,6 +49,8 @@ class SessionRow:
             title=session.title,
             category=session.category,
             total_messages=session.total_messages,
+            unread=session.unread_messages,
+            last_read_id=session.last_read_id,
             updated_at=session.updated_at.isoformat(),
             row_id=session.id,
         )
@@ -53,8 +58,11 @@ class SessionRow:
 
 @dataclass(frozen=True)
 class MessageRow:
-    """A bubble. ``row_id`` is 0 until GraphQL has shown the message; ``status`` is the stored one, or
-    ``sending`` for what is on its way; ``live`` is an answer that this page has seen grow.
+    """A bubble: a question, or one version of an answer.
+
+    ``content`` is empty while an answer is being written: the page hears the words from elsewhere. ``version`` counts
+    from 1; ``earlier`` and ``later`` are the message ids of the versions beside it. ``first_new`` is where the
+    reader, who opens the session, left off. ``cut`` is an answer that reached its longest length.
     """
 
     message_id: str = ""
@@ -63,24 +71,79 @@ class MessageRow:
     timestamp: str = ""
     status: str = "complete"
     problem: str = ""
-    reply_to: str = ""
-    row_id: int = 0
-    live: bool = False
+    cut: bool = False
+    version: int = 1
+    versions: int = 1
+    earlier: str = ""
+    later: str = ""
+    first_new: bool = False
 
     @classmethod
-    def of(cls, message: ChatMessage) -> MessageRow:
+    def of(
+        cls, message: ChatMessage, versions: Sequence[ChatMessage] = (), *, first_new: bool = False
+    ) -> MessageRow:
+        """`versions` of the answer, oldest first."""
+        status = message.status
         error = message.metadata.get("error")
         problem = error.get("message") if isinstance(error, dict) else None
+        ids = [str(version.message_id) for version in versions] or [str(message.message_id)]
+        place = ids.index(str(message.message_id))
         return cls(
             message_id=str(message.message_id),
             role=message.role,
-            content=message.content,
+            content="" if status == "streaming" else message.content,
             timestamp=message.timestamp.isoformat(),
-            status=message.status,
-            problem=str(problem or "The answer broke off.") if message.status == "failed" else "",
-            reply_to=str(message.reply_to or ""),
-            row_id=message.id,
+            status=status,
+            problem=str(problem or "The answer broke off.") if status == "failed" else "",
+            cut=bool(message.metadata.get("truncated")),
+            version=place + 1,
+            versions=len(ids),
+            earlier=ids[place - 1] if place else "",
+            later=ids[place + 1] if place + 1 < len(ids) else "",
+            first_new=first_new,
         )
+
+
+def arrange(stored: Sequence[ChatMessage], read_until: int | None = None) -> list[MessageRow]:
+    """The bubbles of stored messages, which are in the order of their ids: each answer, in its current version,
+    below its question.
+
+    :param read_until: the row id after which all is new; None where nothing is to be marked as new.
+    """
+    asked = {message.message_id for message in stored if message.reply_to is None}
+    answers: defaultdict[UUID, list[ChatMessage]] = defaultdict(list)
+    for message in stored:
+        if message.reply_to in asked:
+            answers[message.reply_to].append(message)
+    rows: list[MessageRow] = []
+    marked = read_until is None
+
+    def add(message: ChatMessage, versions: Sequence[ChatMessage] = ()) -> None:
+        nonlocal marked
+        first_new = not marked and message.role == "assistant" and message.id > (read_until or 0)
+        marked = marked or first_new
+        rows.append(MessageRow.of(message, versions, first_new=first_new))
+
+    for message in stored:
+        if message.message_id in asked:
+            add(message)
+            if versions := answers[message.message_id]:
+                add(max(versions, key=lambda version: (version.chosen_at, version.id)), versions)
+        elif message.reply_to not in asked and not rows:
+            add(
+                message
+            )  # its question is just above what is loaded; further down it is a version of an older one
+    return rows
+
+
+def read_up_to(stored: Sequence[ChatMessage]) -> int:
+    """The row id up to which a reader of these has read: nothing beyond an answer that is still being written."""
+    last = 0
+    for message in stored:
+        if message.status == "streaming":
+            break
+        last = message.id
+    return last
 
 
 def uuid_or_none(text: str) -> UUID | None:
@@ -117,44 +180,21 @@ def merge_sessions(shown: Sequence[SessionRow], window: Sequence[SessionRow]) ->
     ]
 
 
-def has_gap(shown: Sequence[MessageRow], window: Sequence[MessageRow]) -> bool:
+def has_gap(shown: Sequence[ChatMessage], window: Sequence[ChatMessage]) -> bool:
     """Whether messages may be missing between what is shown and a full window of the newest ones."""
-    stored = [row.row_id for row in shown if row.row_id]
-    return len(window) >= PAGE and bool(stored) and max(stored) < window[0].row_id
+    return len(window) >= PAGE and bool(shown) and shown[-1].id < window[0].id
 
 
-def merge(shown: Sequence[MessageRow], window: Sequence[MessageRow]) -> list[MessageRow]:
-    """What to show when GraphQL says that `window` are now the newest messages, oldest first.
+def merge(shown: Sequence[ChatMessage], window: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The stored messages when GraphQL says that `window` are now the newest ones, oldest first.
 
-    Older pages stay, unless the window proves that there are none. What only this page knows yet (just sent,
-    just answered) stays at the end until GraphQL has it. An answer never becomes unfinished again.
+    Older pages stay, unless the window proves that there are none.
     """
-    by_id = {row.message_id: row for row in shown}
-    newest = {row.message_id for row in window}
-    older = []
-    if len(window) >= PAGE:
-        older = [row for row in shown if 0 < row.row_id < window[0].row_id]
-    local = [row for row in shown if row.row_id == 0 and row.message_id not in newest]
-    return [*older, *(_newer(by_id.get(row.message_id), row) for row in window), *local]
+    if len(window) < PAGE:
+        return list(window)
+    return [*(message for message in shown if message.id < window[0].id), *window]
 
 
-def _newer(shown: MessageRow | None, arrived: MessageRow) -> MessageRow:
-    if shown and shown.status == "complete" and arrived.status == "streaming":
-        return replace(shown, row_id=arrived.row_id)
-    return replace(arrived, live=True) if shown and shown.live else arrived
-
-
-def put(rows: Sequence[MessageRow], row: MessageRow) -> list[MessageRow]:
-    """`rows` with this one: in the place of the one with its id, or at the end."""
-    if any(other.message_id == row.message_id for other in rows):
-        return [row if other.message_id == row.message_id else other for other in rows]
-    return [*rows, row]
-
-
-def change(rows: Sequence[MessageRow], message_id: str, **values: Any) -> list[MessageRow]:
-    """`rows` with values of one of them changed; the same rows when it is not there."""
-    return [replace(row, **values) if row.message_id == message_id else row for row in rows]
-
-
-def without(rows: Sequence[MessageRow], message_id: str) -> list[MessageRow]:
-    return [row for row in rows if row.message_id != message_id]
+def put(shown: Sequence[ChatMessage], message: ChatMessage) -> list[ChatMessage]:
+    """With `message` in the place of what was known of it; unchanged where it was not."""
+    return [message if other.message_id == message.message_id else other for other in shown]

@@ -1,77 +1,47 @@
-// A text field that loses nothing. What is typed is kept in this browser until it is sent, and what is sent
-// until the server has it. A text that comes back keeps its message id: sent again, it is still one message.
+// Where one writes, and the one button beside it: it sends what is written, and stops an answer when nothing is.
+// What is typed is kept in this browser until it is sent; what is sent is the outbox's (outbox.js).
 import { useEffect, useRef, useState } from "react";
+import { useParams } from "react-router";
+import { add, newId, useOutbox, useOwner } from "$/public/js/outbox.js";
+import { EDIT, belongs } from "$/public/js/pending_messages.jsx";
 
 const SUGGEST = "chat-suggest";
-// Sent from this page and not yet heard of; after a reload this is empty, and what was kept is shown again.
-const underWay = new Set();
 
 const read = (key) => JSON.parse(localStorage.getItem(key) ?? "null");
 const write = (key, value) => localStorage.setItem(key, JSON.stringify(value));
 
-// crypto.randomUUID is missing on plain http outside of localhost.
-const newId = () => {
-  const b = crypto.getRandomValues(new Uint8Array(16));
-  b[6] = (b[6] & 0x0f) | 0x40;
-  b[8] = (b[8] & 0x3f) | 0x80;
-  const hex = Array.from(b, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-};
-
-export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, longest, onSend, label, placeholder }) {
+export function MessageInput({ owner: told, unnamedId, answeringId, longest, onStop, label, placeholder }) {
+  const owner = useOwner(told);
+  const { session_id: sessionId = "" } = useParams();
+  const outbox = useOutbox(owner);
   const field = useRef(null);
   const shown = useRef(null);
   const [problem, setProblem] = useState("");
+  const [empty, setEmpty] = useState(true);
+  const [stopping, setStopping] = useState("");
   const draftKey = `chat-draft:${owner}:${sessionId || "new"}`;
-  const sentPrefix = `chat-draft-sent:${owner}:`;
+  const stops = empty && answeringId !== "";
 
-  const fit = () => {
+  // `origin` is the message that this text was, if it was one: unchanged, it is sent as that again.
+  const keep = (origin) => {
+    const text = field.current.value;
     field.current.style.height = "auto";
     field.current.style.height = `${field.current.scrollHeight}px`;
-  };
-  const keep = (id) => {
-    const text = field.current.value;
-    fit();
+    setEmpty(!text.trim());
     if (!owner) return;
-    if (text) write(draftKey, { text, id });
+    if (text) write(draftKey, { text, origin });
     else localStorage.removeItem(draftKey);
-  };
-  const takeBack = (id) => {
-    const sent = read(sentPrefix + id);
-    underWay.delete(id);
-    localStorage.removeItem(sentPrefix + id);
-    if (!sent) return;
-    const typed = field.current.value;
-    field.current.value = typed ? `${sent.text}\n\n${typed}` : sent.text;
-    keep(typed ? undefined : id);
   };
 
   useEffect(() => {
     // What was typed before the page knew who writes stays; the text of another chat does not.
     const typed = shown.current === null || shown.current === sessionId ? field.current.value : "";
     if (owner) shown.current = sessionId;
-    const kept = read(draftKey);
+    const kept = owner ? read(draftKey) : null;
     field.current.value = typed || (kept?.text ?? "");
-    keep(typed ? undefined : kept?.id);
+    keep(typed ? undefined : kept?.origin);
     if (matchMedia("(pointer: fine)").matches) field.current.focus({ preventScroll: true });
   }, [draftKey]);
-
-  useEffect(() => {
-    for (const id of savedIds) {
-      underWay.delete(id);
-      localStorage.removeItem(sentPrefix + id);
-    }
-    if (!ready || !owner) return;
-    const left = Object.keys(localStorage).filter((key) => key.startsWith(sentPrefix));
-    for (const key of left) {
-      const id = key.slice(sentPrefix.length);
-      if (read(key).sessionId === sessionId && !underWay.has(id)) takeBack(id);
-    }
-  }, [savedIds.join(), ready, draftKey]);
-
-  useEffect(() => {
-    if (returnedId) takeBack(returnedId);
-  }, [returnedId]);
 
   useEffect(() => {
     const suggest = (event) => {
@@ -79,8 +49,18 @@ export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, lo
       keep();
       field.current.focus();
     };
+    const edit = ({ detail: { text, id, sessionId: target, title } }) => {
+      const typed = field.current.value;
+      field.current.value = typed ? `${text}\n\n${typed}` : text;
+      keep(typed ? undefined : { id, sessionId: target, title });
+      field.current.focus();
+    };
     window.addEventListener(SUGGEST, suggest);
-    return () => window.removeEventListener(SUGGEST, suggest);
+    window.addEventListener(EDIT, edit);
+    return () => {
+      window.removeEventListener(SUGGEST, suggest);
+      window.removeEventListener(EDIT, edit);
+    };
   }, [draftKey]);
 
   const send = () => {
@@ -93,20 +73,35 @@ export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, lo
       return;
     }
     const draft = read(draftKey);
-    const id = draft?.id && draft.text.trim() === text ? draft.id : newId();
-    underWay.add(id);
-    write(sentPrefix + id, { sessionId, text });
+    const again = draft?.origin && draft.text.trim() === text ? draft.origin : null;
+    // On the front page the first message makes the session, and what follows before there is one belongs to it.
+    const first = outbox.find((item) => belongs(item, sessionId) && item.state !== "sent");
+    const target = sessionId
+      ? { id: newId(), sessionId, title: unnamedId === sessionId ? "name" : "" }
+      : { id: newId(), sessionId: first?.sessionId ?? newId(), title: "create" };
+    try {
+      add(owner, { ...target, ...again, text });
+    } catch {
+      setProblem("This browser cannot keep any more unsent messages. What is written here stays.");
+      return;
+    }
     field.current.value = "";
     keep();
-    document.querySelector(".scroller")?.scrollTo({ top: 0 });
-    onSend(sessionId, id, text);
+  };
+
+  const stop = () => {
+    setStopping(answeringId);
+    onStop(answeringId);
+    // Should the server not hear it, the button is there again.
+    setTimeout(() => setStopping(""), 5000);
   };
 
   useEffect(() => {
     const form = field.current.form;
     const submit = (event) => {
       event.preventDefault();
-      send();
+      if (stops) stop();
+      else send();
     };
     form.addEventListener("submit", submit);
     return () => form.removeEventListener("submit", submit);
@@ -132,10 +127,39 @@ export function MessageInput({ owner, sessionId, ready, savedIds, returnedId, lo
           const plain = event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing;
           if (plain && !matchMedia("(pointer: coarse)").matches) {
             event.preventDefault();
-            event.currentTarget.form.requestSubmit();
+            if (!empty) send();
           }
+          if (event.key === "Escape" && answeringId) stop();
         }}
       />
+      {stops ? (
+        <button
+          type="submit"
+          className="send-button stop"
+          aria-label="Stop the answer"
+          title="Stop (Esc)"
+          data-testid="stop"
+          disabled={stopping === answeringId}
+        >
+          <svg width="14" height="14" aria-hidden="true">
+            <rect width="14" height="14" rx="3" fill="currentColor" />
+          </svg>
+        </button>
+      ) : (
+        <button
+          type="submit"
+          className="send-button"
+          aria-label="Send"
+          title="Send (Enter)"
+          data-testid="send"
+          // Before the page is alive a click would load it anew, without what was typed.
+          disabled={!owner || empty}
+        >
+          <svg width="19" height="19" viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" strokeLinejoin="round" aria-hidden="true">
+            <path d="m5 12 7-7 7 7M12 19V5" />
+          </svg>
+        </button>
+      )}
     </>
   );
 }

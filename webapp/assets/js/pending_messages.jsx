@@ -1,0 +1,92 @@
+// What its author has sent and the server has not yet shown: the bubbles below the stored messages. They come from
+// this browser's outbox, so that they are there offline and after a reload.
+import { useEffect, useReducer, useRef } from "react";
+import { useNavigate, useParams } from "react-router";
+import { retry, useOutbox, useOwner, withdraw } from "$/public/js/outbox.js";
+
+const MAKES = (item) => item.title === "create";
+export const EDIT = "chat-edit";
+
+// A front page shows the messages that make a session, until there is one.
+export const belongs = (item, sessionId) => (sessionId ? item.sessionId === sessionId : MAKES(item));
+
+export function PendingMessages({ owner: told, askedIds, label }) {
+  const owner = useOwner(told);
+  const { session_id: sessionId = "" } = useParams();
+  const navigate = useNavigate();
+  const [, tick] = useReducer((count) => count + 1, 0);
+  const all = useOutbox(owner);
+  const list = all.filter((item) => belongs(item, sessionId) && !askedIds.includes(item.id));
+  const waiting = list.some((item) => item.state === "pending" && item.next > Date.now());
+  const arrived = sessionId ? null : all.find((item) => MAKES(item) && item.state === "sent");
+  const count = useRef(0);
+
+  useEffect(() => {
+    if (!waiting) return;
+    const timer = setInterval(tick, 500);
+    return () => clearInterval(timer);
+  }, [waiting]);
+
+  useEffect(() => {
+    // Whoever has begun to write something else here stays.
+    const busy = document.querySelector(".message-input")?.value;
+    if (arrived && !busy) navigate(`/chat/${arrived.sessionId}`);
+  }, [arrived?.sessionId]);
+
+  useEffect(() => {
+    if (list.length > count.current) document.querySelector(".scroller")?.scrollTo({ top: 0 });
+    count.current = list.length;
+  }, [list.length]);
+
+  if (!list.length) return null;
+  return (
+    <ol className="messages pending-messages" aria-label={label} data-testid="pending-messages">
+      {list.map((item) => (
+        <li key={item.id}>
+          <article
+            className="message user"
+            aria-label="You"
+            data-testid="message"
+            data-role="user"
+            data-status={item.state}
+          >
+            <div className="message-bubble">
+              <p className="plain">{item.text}</p>
+            </div>
+            <footer className="message-facts">
+              <Progress item={item} owner={owner} sessionId={sessionId} />
+            </footer>
+          </article>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Progress({ item, owner, sessionId }) {
+  if (item.state === "sent") return <span>Sent</span>;
+  if (item.state === "sending" || (!item.tries && !item.problem)) return <span role="status">Sending …</span>;
+  const failed = item.state === "failed";
+  const seconds = Math.ceil((item.next - Date.now()) / 1000);
+  const again = () => retry(owner, item.id);
+  const edit = () =>
+    window.dispatchEvent(new CustomEvent(EDIT, { detail: { ...withdraw(owner, item.id), shownIn: sessionId } }));
+  return (
+    <span className={failed ? "progress failed" : "progress"}>
+      {/* The seconds are not read out, each one anew. */}
+      <span role={failed ? "alert" : "status"}>{failed ? `Not sent. ${item.problem}` : `Pending. ${item.problem}`}</span>
+      {!failed && <span aria-hidden="true">{seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again …"}</span>}
+      <span className="progress-actions">
+        <button type="button" onClick={again} data-testid="retry-message">
+          {failed ? "Retry" : "Try now"}
+        </button>
+        <button type="button" onClick={edit} data-testid="edit-message">
+          Edit
+        </button>
+        <button type="button" onClick={() => withdraw(owner, item.id)} data-testid="delete-message">
+          Delete
+        </button>
+      </span>
+    </span>
+  );
+}

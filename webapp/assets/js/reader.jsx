@@ -1,0 +1,46 @@
+// Who reads, and how far: tells the server what this device has shown, and the browser's tab what is new.
+import { useEffect, useState } from "react";
+import { newId } from "$/public/js/outbox.js";
+
+const DEVICE = "chat-device";
+const NEAR = 80;
+const SOON = 150;
+
+const device = () => {
+  if (!localStorage.getItem(DEVICE)) localStorage.setItem(DEVICE, newId());
+  return localStorage.getItem(DEVICE);
+};
+
+// True while the end of the messages is on the screen of a page that is looked at.
+const useLooking = (sessionId) => {
+  const [looking, setLooking] = useState(false);
+  useEffect(() => {
+    const scroller = document.querySelector(".scroller");
+    const look = () =>
+      setLooking(document.visibilityState === "visible" && (scroller?.scrollTop ?? 0) > -NEAR);
+    look();
+    document.addEventListener("visibilitychange", look);
+    scroller?.addEventListener("scroll", look, { passive: true });
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      scroller?.removeEventListener("scroll", look);
+    };
+  }, [sessionId]);
+  return looking;
+};
+
+export function Reader({ sessionId, title, readUntil, lastRead, unread, unreadElsewhere, onRead }) {
+  const looking = useLooking(sessionId);
+
+  useEffect(() => {
+    if (!looking || !sessionId || readUntil <= lastRead) return;
+    const timer = setTimeout(() => onRead(sessionId, readUntil, device()), SOON);
+    return () => clearTimeout(timer);
+  }, [looking, sessionId, readUntil, lastRead]);
+
+  useEffect(() => {
+    const news = unreadElsewhere + (unread > 0 && !looking ? 1 : 0);
+    document.title = `${news ? `(${news}) ` : ""}${title ? `${title} · ` : ""}Chat sessions`;
+  });
+  return null;
+}

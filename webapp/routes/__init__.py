@@ -1,0 +1,14 @@
+"""What pages ask for by themselves, beside Reflex: each route acts with the sign-in of the browser's own cookie."""
+
+from starlette.routing import Route, WebSocketRoute
+
+from webapp import login_cookie
+from webapp.routes.live_answer import live_answer
+from webapp.routes.outbox import discard, send
+
+ROUTES = [
+    *login_cookie.ROUTES,
+    Route("/outbox", send, methods=["POST"]),
+    Route("/outbox/discard", discard, methods=["POST"]),
+    WebSocketRoute("/answers/{message_id:uuid}/live", live_answer),
+]

@@ -1,0 +1,145 @@
+"""Where a browser's outbox delivers: one message at a time, exactly once, however often it is tried.
+
+A first message and the session that it makes are one unit: where the message is refused, the session goes again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import JSONResponse, Response
+
+from backend.services.hasura_client import HasuraError, NotFound, Unavailable
+from webapp import login_cookie
+from webapp.services import services
+from webapp.services.api import ApiError, ApiUnavailable
+from webapp.services.logins import SignedOut
+from webapp.state.calls import with_token
+from webapp.state.rows import LONGEST_MESSAGE, title_from
+from webapp.state.wording import explain
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+log = structlog.get_logger("webapp.outbox")
+
+
+class Delivery(BaseModel):
+    """``title`` says what the message does to its session: it makes it, names it, or neither."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    owner: str
+    session_id: UUID
+    message_id: UUID
+    content: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
+    title: Literal["create", "name", ""] = ""
+
+
+async def send(request: Request) -> Response:
+    """204 once the message is stored. Else ``detail``, to be shown, and ``retry_after`` (seconds) if another try
+    may succeed.
+    """
+    try:
+        delivery = Delivery.model_validate_json(await request.body())
+    except ValidationError:
+        return _refuse(422, "The server did not accept this text. Please shorten it and try again.")
+    login_id = login_cookie.read(request.headers.get("cookie", ""))
+    try:
+        login = await services().logins.get(login_id)
+        if login.tokens.user_id != delivery.owner:
+            return _refuse(403, "Somebody else is signed in here now.", retry_after=30)
+        await _deliver(login_id, delivery)
+    except SignedOut:
+        return _refuse(401, "You are signed out. This is sent when you have signed in again.", retry_after=30)
+    except (HasuraError, ApiError) as exc:
+        return _explain(exc)
+    return Response(status_code=204)
+
+
+async def discard(request: Request) -> Response:
+    """A first message is given up: its session goes too, if an unlucky try has left it without any message."""
+    try:
+        session_id = UUID((await request.json())["session_id"])
+    except (ValueError, KeyError, TypeError):
+        return _refuse(422, "No such session.")
+    try:
+        await _remove_empty(login_cookie.read(request.headers.get("cookie", "")), session_id)
+    except (SignedOut, HasuraError, ApiError):
+        return _refuse(503, "Not now.", retry_after=30)
+    return Response(status_code=204)
+
+
+async def _deliver(login_id: str, delivery: Delivery) -> None:
+    """Raises SignedOut, HasuraError, ApiError."""
+    graphql, api, title = services().graphql, services().api, title_from(delivery.content)
+    session_id = delivery.session_id
+    if delivery.title == "create":
+        await _create(login_id, session_id, title)
+    elif delivery.title == "name":
+        await with_token(login_id, lambda token: graphql.update_chat_session(token, session_id, title=title))
+    try:
+        await with_token(
+            login_id,
+            lambda token: api.ask(
+                token,
+                session_id=str(session_id),
+                content=delivery.content,
+                message_id=str(delivery.message_id),
+            ),
+        )
+    except ApiError as refusal:
+        if delivery.title == "create" and not isinstance(refusal, ApiUnavailable):
+            try:
+                await _remove_empty(login_id, session_id)
+            except (SignedOut, HasuraError, ApiError) as exc:
+                log.warning("an empty session stays", cause=repr(exc))
+        raise
+
+
+async def _create(login_id: str, session_id: UUID, title: str) -> None:
+    graphql = services().graphql
+    try:
+        await with_token(
+            login_id, lambda token: graphql.create_chat_session(token, title=title, session_id=session_id)
+        )
+    except NotFound:  # removed after an earlier try
+        await with_token(
+            login_id, lambda token: graphql.update_chat_session(token, session_id, is_active=True)
+        )
+
+
+async def _remove_empty(login_id: str, session_id: UUID) -> None:
+    graphql = services().graphql
+    try:
+        session = await with_token(login_id, lambda token: graphql.get_chat_session(token, session_id))
+    except NotFound:
+        return
+    if session.total_messages == 0:
+        await with_token(login_id, lambda token: graphql.delete_chat_session(token, session_id))
+
+
+def _explain(exc: HasuraError | ApiError) -> Response:
+    match exc:
+        case Unavailable() | ApiUnavailable():
+            return _refuse(503, explain(exc), retry_after=_seconds(exc.retry_after, 0))
+        case ApiError(status=429):
+            return _refuse(429, exc.detail, retry_after=_seconds(exc.retry_after, 5))
+        case ApiError(status=status):
+            return _refuse(status, explain(exc), retry_after=5 if status >= 500 else None)
+        case _:
+            return _refuse(409, explain(exc))
+
+
+def _seconds(given: float | None, otherwise: float) -> float:
+    return otherwise if given is None else given
+
+
+def _refuse(status: int, detail: str, *, retry_after: float | None = None) -> Response:
+    body: dict[str, Any] = {"detail": detail}
+    if retry_after is not None:
+        body["retry_after"] = retry_after
+    return JSONResponse(body, status_code=status)

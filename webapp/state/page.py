@@ -1,0 +1,113 @@
+"""What a tab shows, and what all its handlers share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import reflex as rx
+
+from backend.services.hasura_client import HasuraError
+from webapp.services.api import ApiError
+from webapp.services.logins import SignedOut
+from webapp.state.auth import Auth, sign_in_address
+from webapp.state.rows import MessageRow, SessionRow, arrange, read_up_to
+from webapp.state.wording import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backend.services.hasura_client import ChatMessage
+
+
+class Page(rx.State, mixin=True):
+    """The variables that the page reads."""
+
+    sessions: list[SessionRow] = []
+    current_session: SessionRow = SessionRow()
+    messages: list[MessageRow] = []
+    loading: bool = True
+    sessions_loading: bool = True
+    error: str = ""
+    #: The address names a session that is not there, or not the reader's.
+    missing: bool = False
+    reachable: bool = True
+    has_older: bool = False
+    loading_older: bool = False
+    more_sessions: bool = False
+    #: The row up to which the reader of the open session has read, when all that is shown is on the screen.
+    read_until: int = 0
+    #: Where the "new" line is drawn; None where nothing was new when the session was opened.
+    _new_after: int | None = None
+    _stored: list[Any] = []
+    _older: str | None = None
+
+    @rx.var
+    def asked_ids(self) -> list[str]:
+        """The latest questions that are shown: the outbox need not show them any longer."""
+        return [row.message_id for row in self.messages if row.role == "user"][-30:]
+
+    @rx.var
+    def answering_id(self) -> str:
+        """The newest answer that is being written: the one that the stop button stops."""
+        return next((row.message_id for row in reversed(self.messages) if row.status == "streaming"), "")
+
+    @rx.var
+    def unread_elsewhere(self) -> int:
+        """How many other sessions have something new."""
+        return sum(
+            row.unread > 0 and row.session_id != self.current_session.session_id for row in self.sessions
+        )
+
+    def _show(self, session_id: str) -> None:
+        """Another session is on the page now; its title is known from the list, if it is in it."""
+        known = [s for s in self.sessions if s.session_id == session_id]
+        self.current_session = known[0] if known else SessionRow(session_id=session_id)
+        self._new_after, self._older, self.has_older = None, None, False
+        self._keep([])
+        self.loading, self.missing, self.error = bool(session_id), False, ""
+
+    def _lose(self) -> None:
+        self._keep([])
+        self.has_older, self.loading, self.missing = False, False, True
+
+    def _keep(self, stored: Sequence[ChatMessage]) -> None:
+        """These are the messages of the open session, as far as they are loaded."""
+        self._stored = list(stored)
+        self.read_until = read_up_to(stored)
+        rows = arrange(stored, self._new_after)
+        if rows != self.messages:
+            self.messages = rows
+
+    def _take_session(self, row: SessionRow) -> None:
+        self.sessions = [row if s.session_id == row.session_id else s for s in self.sessions]
+        if self.current_session.session_id == row.session_id:
+            self.current_session = row
+
+    async def _leave(self, reason: str) -> Any:
+        """To the sign-in page and, after it, back here."""
+        path = self.router.url.path
+        async with self:
+            self.reset()
+            auth = await self.get_state(Auth)
+            auth.reset()
+        return rx.redirect(sign_in_address(reason, path))
+
+    @asynccontextmanager
+    async def _reporting(self) -> AsyncIterator[Leave]:
+        """Failures become the page's `error`; the end of the sign-in becomes an event to return."""
+        leave = Leave()
+        try:
+            yield leave
+        except SignedOut:
+            leave.event = await self._leave("expired")
+        except (HasuraError, ApiError) as exc:
+            async with self:
+                self.error = explain(exc)
+
+
+class Leave:
+    """Where to go, when the browser is no longer signed in."""
+
+    event: Any = None

@@ -1,0 +1,58 @@
+"""What can be done with an answer: stop it, go on with it, have another, look at an earlier one.
+
+The backend owns each turn: a handler ends as soon as it has it, and what becomes of it arrives with the messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import reflex as rx
+
+from webapp.services import services
+from webapp.state.auth import login_id_of
+from webapp.state.calls import with_token
+from webapp.state.page import Page
+from webapp.state.rows import put, uuid_or_none
+
+
+class Turns(Page, mixin=True):
+    """Handlers of the buttons below an answer, and of the stop button."""
+
+    @rx.event(background=True)
+    async def stop_answer(self, message_id: str) -> Any:
+        return await self._ask_backend(message_id, services().api.stop_answer)
+
+    @rx.event(background=True)
+    async def continue_answer(self, message_id: str) -> Any:
+        return await self._ask_backend(message_id, services().api.continue_answer)
+
+    @rx.event(background=True)
+    async def regenerate_answer(self, message_id: str) -> Any:
+        version, api = str(uuid4()), services().api
+        return await self._ask_backend(
+            message_id, lambda token, wanted: api.regenerate_answer(token, wanted, version)
+        )
+
+    @rx.event(background=True)
+    async def choose_version(self, message_id: str) -> Any:
+        """In every tab and on every device."""
+        wanted, client = uuid_or_none(message_id), services().graphql
+        if wanted is None:
+            return None
+        async with self._reporting() as leave:
+            chosen = await with_token(login_id_of(self), lambda token: client.choose_version(token, wanted))
+            async with self:
+                self._keep(put(self._stored, chosen))
+        return leave.event
+
+    async def _ask_backend(self, message_id: str, call: Any) -> Any:
+        wanted = uuid_or_none(message_id)
+        if wanted is None:
+            return None
+        async with self:
+            self.error = ""
+        async with self._reporting() as leave:
+            await with_token(login_id_of(self), lambda token: call(token, str(wanted)))
+        return leave.event
