@@ -96,19 +96,17 @@ async def test_handlers_called_by_hand_reach_nothing_of_others(
         ("restore_session", {"session_id": session_id}),
         ("clear_messages", {"session_id": session_id}),
         ("update_session", {"session_id": session_id, "form": {"title": "mine"}}),
-        ("retry_answer", {"answer_id": answer_id}),
-        (
-            "save_message",
-            {
-                "session_id": session_id,
-                "message_id": "11111111-1111-4111-8111-111111111111",
-                "content": "intruder",
-            },
-        ),
+        ("stop_answer", {"message_id": answer_id}),
+        ("continue_answer", {"message_id": answer_id}),
+        ("regenerate_answer", {"message_id": answer_id}),
+        ("choose_version", {"message_id": answer_id}),
+        ("mark_read", {"session_id": session_id, "row_id": 1, "device_id": answer_id}),
         ("create_session", {"form": {"title": "by hand"}}),
         ("create_session", {"form": {"title": {"no": "text"}}}),
         ("update_session", {"session_id": "no uuid", "form": {}}),
-        ("save_message", {"session_id": session_id, "message_id": "no uuid", "content": "x"}),
+        ("stop_answer", {"message_id": "no uuid"}),
+        ("mark_read", {"session_id": session_id, "row_id": "no number", "device_id": "no uuid"}),
+        ("sign_out", {"may_leave": "perhaps"}),
     ]
     bob = await visitors(stack)
     for visitor, start in ((await visitors(stack), "/sign-in"), (bob, "/register")):

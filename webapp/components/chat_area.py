@@ -72,5 +72,6 @@ def missing_session() -> rx.Component:
             class_name="centred",
             custom_attrs={"data-testid": "not-found"},
         ),
+        pending_messages(),
         class_name="chat-area",
     )

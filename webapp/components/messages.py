@@ -13,19 +13,21 @@ from webapp.state.rows import MessageRow
 
 def messages_container() -> rx.Component:
     return MessageScroller.create(
-        pending_messages(),
-        rx.cond(
-            ChatHistory.loading,
-            messages_skeleton(),
+        rx.el.div(
             rx.cond(
-                ChatHistory.messages.length() > 0,
-                rx.el.ol(
-                    rx.foreach(ChatHistory.messages, lambda row: message(row=row, key=row.message_id)),
-                    class_name="messages",
-                    custom_attrs={"data-testid": "messages"},
+                ChatHistory.loading,
+                messages_skeleton(),
+                rx.cond(
+                    ChatHistory.messages.length() > 0,
+                    rx.el.ol(
+                        rx.foreach(ChatHistory.messages, lambda row: message(row=row, key=row.message_id)),
+                        class_name="messages",
+                        custom_attrs={"data-testid": "messages"},
+                    ),
+                    rx.el.p("No messages yet. Say something below.", class_name="empty-chat muted"),
                 ),
-                rx.el.p("No messages yet. Say something below.", class_name="empty-chat muted"),
             ),
+            pending_messages(),
         ),
         older_button(),
         label="Messages",

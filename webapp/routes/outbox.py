@@ -125,17 +125,13 @@ async def _remove_empty(login_id: str, session_id: UUID) -> None:
 def _explain(exc: HasuraError | ApiError) -> Response:
     match exc:
         case Unavailable() | ApiUnavailable():
-            return _refuse(503, explain(exc), retry_after=_seconds(exc.retry_after, 0))
+            return _refuse(503, "The chat server cannot be reached.", retry_after=exc.retry_after or 0)
         case ApiError(status=429):
-            return _refuse(429, exc.detail, retry_after=_seconds(exc.retry_after, 5))
+            return _refuse(429, exc.detail, retry_after=exc.retry_after or 5)
         case ApiError(status=status):
             return _refuse(status, explain(exc), retry_after=5 if status >= 500 else None)
         case _:
             return _refuse(409, explain(exc))
-
-
-def _seconds(given: float | None, otherwise: float) -> float:
-    return otherwise if given is None else given
 
 
 def _refuse(status: int, detail: str, *, retry_after: float | None = None) -> Response:

@@ -15,7 +15,7 @@ from webapp.state.auth import login_id_of
 from webapp.state.calls import follow, with_token
 from webapp.state.page import Page
 from webapp.state.rows import PAGE, SessionRow, has_gap, merge, uuid_or_none
-from webapp.state.wording import explain
+from webapp.state.wording import UNREACHABLE, explain
 
 
 class OpenSession(Page, mixin=True):
@@ -48,6 +48,8 @@ class OpenSession(Page, mixin=True):
                     self._older, self.has_older = page.next_cursor, page.next_cursor is not None
                 self._keep(stored)
                 self.loading = self.missing = False
+                if self.error == UNREACHABLE:
+                    self.error = ""
         except SignedOut:
             return await self._leave("expired")
         except NotFound:

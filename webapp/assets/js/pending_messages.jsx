@@ -16,9 +16,13 @@ export function PendingMessages({ owner: told, askedIds, label }) {
   const navigate = useNavigate();
   const [, tick] = useReducer((count) => count + 1, 0);
   const all = useOutbox(owner);
-  const list = all.filter((item) => belongs(item, sessionId) && !askedIds.includes(item.id));
+  const unsent = useRef(new Set());
+  for (const item of all) if (item.state !== "sent") unsent.current.add(item.id);
+  // What was sent from an earlier front page has its own page.
+  const here = (item) => belongs(item, sessionId) && (sessionId || unsent.current.has(item.id));
+  const list = all.filter((item) => here(item) && !askedIds.includes(item.id));
   const waiting = list.some((item) => item.state === "pending" && item.next > Date.now());
-  const arrived = sessionId ? null : all.find((item) => MAKES(item) && item.state === "sent");
+  const arrived = sessionId ? null : list.find((item) => item.state === "sent");
   const count = useRef(0);
 
   useEffect(() => {
