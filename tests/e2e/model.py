@@ -35,6 +35,8 @@ class Model:
         #: How many words are sent before `go` is waited for.
         self.at_once = 0
         self.asked = 0
+        #: Seconds between two words.
+        self.pause = 0.0
         self._port = free_port()
         routes = [Route("/v1/chat/completions", self._complete, methods=["POST"])]
         self._server = _Server(uvicorn.Config(Starlette(routes=routes), port=self._port, log_config=None))
@@ -64,6 +66,8 @@ class Model:
         for number, word in enumerate(self.words):
             if number >= self.at_once:
                 await self.go.wait()
+            if self.pause:
+                await asyncio.sleep(self.pause)
             yield _event({"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]})
         yield _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         yield "data: [DONE]\n\n"

@@ -72,6 +72,6 @@ def missing_session() -> rx.Component:
             class_name="centred",
             custom_attrs={"data-testid": "not-found"},
         ),
-        pending_messages(),
+        pending_messages(editable=False),
         class_name="chat-area",
     )

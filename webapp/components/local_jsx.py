@@ -45,13 +45,16 @@ class MessageInput(rx.Component):
 
 
 class PendingMessages(rx.Component):
-    """The outbox's messages for the session in the page's address, without those of `asked_ids`."""
+    """The outbox's messages for the session in the page's address, without those of `asked_ids`. `editable` where
+    there is a field for their text.
+    """
 
     library = "$/public/js/pending_messages.jsx"
     tag = "PendingMessages"
 
     owner: rx.Var[str]
     asked_ids: rx.Var[list[str]]
+    editable: rx.Var[bool]
     label: rx.Var[str]
 
 

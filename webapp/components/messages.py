@@ -35,9 +35,12 @@ def messages_container() -> rx.Component:
     )
 
 
-def pending_messages() -> rx.Component:
+def pending_messages(*, editable: bool = True) -> rx.Component:
     return PendingMessages.create(
-        owner=Auth.user_id, asked_ids=ChatHistory.asked_ids, label="Messages on their way"
+        owner=Auth.user_id,
+        asked_ids=ChatHistory.asked_ids,
+        editable=editable,
+        label="Messages on their way",
     )
 
 
@@ -153,23 +156,26 @@ def outcome(
     """What became of an answer that is not whole, and the two ways on."""
     return rx.el.div(
         rx.icon(icon, size=18, custom_attrs={"aria-hidden": "true"}),
-        rx.el.span(words),
-        rx.cond(
-            row.content != "",
+        rx.el.span(words, class_name="outcome-words"),
+        rx.el.span(
+            rx.cond(
+                row.content != "",
+                rx.el.button(
+                    "Continue",
+                    type="button",
+                    class_name="plain-button",
+                    on_click=ChatHistory.continue_answer(row.message_id),
+                    custom_attrs={"data-testid": "continue"},
+                ),
+            ),
             rx.el.button(
-                "Continue",
+                "Regenerate",
                 type="button",
                 class_name="plain-button",
-                on_click=ChatHistory.continue_answer(row.message_id),
-                custom_attrs={"data-testid": "continue"},
+                on_click=ChatHistory.regenerate_answer(row.message_id),
+                custom_attrs={"data-testid": "regenerate"},
             ),
-        ),
-        rx.el.button(
-            "Regenerate",
-            type="button",
-            class_name="plain-button",
-            on_click=ChatHistory.regenerate_answer(row.message_id),
-            custom_attrs={"data-testid": "regenerate"},
+            class_name="outcome-actions",
         ),
         class_name=f"outcome {class_name}",
         role=role,

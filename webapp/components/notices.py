@@ -15,7 +15,7 @@ def outage_banner() -> rx.Component:
         rx.el.div(
             rx.icon("cloud-off", size=18, custom_attrs={"aria-hidden": "true"}),
             rx.el.span(
-                "The chat server cannot be reached. What you type is kept, and this page goes on by itself as"
+                "The chat server cannot be reached. What you send is kept here, and this page goes on by itself as"
                 " soon as the server is back."
             ),
             rx.el.button(
@@ -36,7 +36,7 @@ def connection_notice() -> rx.Component:
     return rx.connection_banner(
         rx.el.div(
             rx.icon("wifi-off", size=18, custom_attrs={"aria-hidden": "true"}),
-            rx.el.span("The connection is lost. What you type is kept; reconnecting …"),
+            rx.el.span("The connection is lost. What you send is kept here, and goes out once it is back."),
             class_name="banner connection-notice",
             role="status",
             custom_attrs={"data-testid": "connection-notice"},

@@ -36,12 +36,11 @@ class OpenSession(Page, mixin=True):
                 with_token(login_id, lambda token: client.get_chat_messages(token, wanted, limit=PAGE)),
             )
             async with self:
-                is_new = self.loading or self.current_session.session_id != session_id
                 if self.current_session.session_id != session_id:
                     self._show(session_id)
                 self.current_session = SessionRow.of(session)
-                if is_new:
-                    self._new_after = session.last_read_id if session.unread_messages else None
+                # In a session that was never looked at all is new, and a line would say nothing.
+                self._new_after = session.last_read_id or None if session.unread_messages else None
                 shown = [] if has_gap(self._stored, page.items) else self._stored
                 stored = merge(shown, page.items)
                 if len(stored) == len(page.items):  # else the older pages that are shown go on where they did

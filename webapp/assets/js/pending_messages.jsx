@@ -10,7 +10,7 @@ export const EDIT = "chat-edit";
 // A front page shows the messages that make a session, until there is one.
 export const belongs = (item, sessionId) => (sessionId ? item.sessionId === sessionId : MAKES(item));
 
-export function PendingMessages({ owner: told, askedIds, label }) {
+export function PendingMessages({ owner: told, askedIds, editable, label }) {
   const owner = useOwner(told);
   const { session_id: sessionId = "" } = useParams();
   const navigate = useNavigate();
@@ -43,9 +43,10 @@ export function PendingMessages({ owner: told, askedIds, label }) {
   }, [list.length]);
 
   if (!list.length) return null;
+  const before = (index) => list.slice(0, index).some((item) => item.state === "pending" || item.state === "sending");
   return (
     <ol className="messages pending-messages" aria-label={label} data-testid="pending-messages">
-      {list.map((item) => (
+      {list.map((item, index) => (
         <li key={item.id}>
           <article
             className="message user"
@@ -58,7 +59,7 @@ export function PendingMessages({ owner: told, askedIds, label }) {
               <p className="plain">{item.text}</p>
             </div>
             <footer className="message-facts">
-              <Progress item={item} owner={owner} sessionId={sessionId} />
+              <Progress item={item} owner={owner} behind={before(index)} editable={editable} />
             </footer>
           </article>
         </li>
@@ -67,26 +68,29 @@ export function PendingMessages({ owner: told, askedIds, label }) {
   );
 }
 
-function Progress({ item, owner, sessionId }) {
+function Progress({ item, owner, behind, editable }) {
   if (item.state === "sent") return <span>Sent</span>;
-  if (item.state === "sending" || (!item.tries && !item.problem)) return <span role="status">Sending …</span>;
+  if (item.state === "sending" || (!behind && !item.tries && !item.problem)) return <span role="status">Sending …</span>;
   const failed = item.state === "failed";
   const seconds = Math.ceil((item.next - Date.now()) / 1000);
-  const again = () => retry(owner, item.id);
-  const edit = () =>
-    window.dispatchEvent(new CustomEvent(EDIT, { detail: { ...withdraw(owner, item.id), shownIn: sessionId } }));
+  const wording = behind && !failed ? "Pending, after the one before." : `${failed ? "Not sent." : "Pending."} ${item.problem}`;
+  const edit = () => window.dispatchEvent(new CustomEvent(EDIT, { detail: withdraw(owner, item.id) }));
   return (
     <span className={failed ? "progress failed" : "progress"}>
+      <span role={failed ? "alert" : "status"}>{wording}</span>
       {/* The seconds are not read out, each one anew. */}
-      <span role={failed ? "alert" : "status"}>{failed ? `Not sent. ${item.problem}` : `Pending. ${item.problem}`}</span>
-      {!failed && <span aria-hidden="true">{seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again …"}</span>}
+      {!failed && !behind && <span aria-hidden="true">{seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again …"}</span>}
       <span className="progress-actions">
-        <button type="button" onClick={again} data-testid="retry-message">
-          {failed ? "Retry" : "Try now"}
-        </button>
-        <button type="button" onClick={edit} data-testid="edit-message">
-          Edit
-        </button>
+        {!behind && (
+          <button type="button" onClick={() => retry(owner, item.id)} data-testid="retry-message">
+            {failed ? "Retry" : "Try now"}
+          </button>
+        )}
+        {editable && (
+          <button type="button" onClick={edit} data-testid="edit-message">
+            Edit
+          </button>
+        )}
         <button type="button" onClick={() => withdraw(owner, item.id)} data-testid="delete-message">
           Delete
         </button>
