@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from backend.services.hasura_client import HasuraClient
+from webapp import services
 from webapp.services.api import Api
 from webapp.services.login_store import LoginStore
 from webapp.services.logins import Logins
+from webapp.services.reachability import Reachability
+
+NOWHERE = "http://127.0.0.1:9/v1/graphql"
 
 
 class Backend:
-    """Speaks the backend's /auth: refresh tokens rotate, and one that is used twice ends the sign-in."""
+    """Speaks the backend's /auth: refresh tokens rotate, and one that is used twice ends the sign-in.
+
+    `streams` answers what is asked of /api/chat; `asked` are those requests.
+    """
 
     def __init__(self) -> None:
         self.valid = "refresh-0"
@@ -24,6 +33,8 @@ class Backend:
         self.revoked: list[str] = []
         self.answers = True
         self.expires_in = 900
+        self.streams: Callable[[], httpx2.Response] = lambda: httpx2.Response(404, json={"detail": "none"})
+        self.asked: list[httpx2.Request] = []
 
     def tokens(self) -> dict[str, Any]:
         return {
@@ -38,6 +49,9 @@ class Backend:
         await asyncio.sleep(0.01)
         if not self.answers:
             raise httpx2.ConnectError("nobody there")
+        if request.url.path.startswith("/api/chat"):
+            self.asked.append(request)
+            return self.streams()
         token = json.loads(request.content).get("refresh_token")
         if request.url.path == "/auth/logout":
             self.revoked.append(token)
@@ -63,6 +77,16 @@ def api(backend: Backend) -> Api:
 @pytest.fixture
 def store(tmp_path: Path) -> LoginStore:
     return LoginStore(tmp_path / "webapp" / "logins.sqlite3")
+
+
+@pytest.fixture
+def logins(api: Api, store: LoginStore) -> Iterator[Logins]:
+    """Of the services that are open while the test runs."""
+    logins = Logins(store, api)
+    opened = services.Services(HasuraClient(NOWHERE), api, logins, Reachability(NOWHERE, NOWHERE))
+    services._open.append(opened)
+    yield logins
+    services._open.remove(opened)
 
 
 async def sign_in(logins: Logins, api: Api) -> str:

@@ -79,3 +79,30 @@ def test_a_logged_failure_holds_no_local_variable() -> None:
     assert json.loads(line)["event"] == "failed"
     assert "told" in line
     assert "a-secret-token" not in line
+
+
+def test_the_service_worker_keeps_the_files_of_the_chat_pages_and_another_build_is_another_version(
+    tmp_path: Path,
+) -> None:
+    def built(name: str) -> str:
+        page = (
+            f'<script src="/assets/{name}.js"></script><link href="/assets/x.css"><a href="/assets/gone.js">'
+        )
+        for path in (
+            "chat/index.html",
+            "404.html",
+            "assets/manifest-1.js",
+            f"assets/{name}.js",
+            "assets/x.css",
+        ):
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).write_text(page)
+        (tmp_path / "sw.js").write_text((build.FOLDER / "assets" / "sw.js").read_text())
+        build.fill_service_worker(tmp_path)
+        return (tmp_path / "sw.js").read_text()
+
+    first, second = built("a-1"), built("a-2")
+    assert '["/favicon.svg", "/assets/a-1.js", "/assets/x.css"]' in first
+    assert built("a-1") == first
+    assert first.splitlines()[2].startswith("const VERSION = ")
+    assert first.splitlines()[2] != second.splitlines()[2]

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 
 import pytest
 
-from backend.services.hasura_client import HasuraClient, NotFound, Unauthorized
+from backend.services.hasura_client import NotFound, Unauthorized
 from tests.webapp.conftest import Backend, sign_in
-from webapp import services
 from webapp.services.api import Api, ApiError
-from webapp.services.login_store import LoginStore
 from webapp.services.logins import Logins, SignedOut
-from webapp.services.reachability import Reachability
 from webapp.state import calls
-
-
-@pytest.fixture
-def logins(api: Api, store: LoginStore) -> Iterator[Logins]:
-    logins = Logins(store, api)
-    nowhere = "http://127.0.0.1:9/v1/graphql"
-    opened = services.Services(HasuraClient(nowhere), api, logins, Reachability(nowhere, nowhere))
-    services._open.append(opened)
-    yield logins
-    services._open.remove(opened)
 
 
 class Engine:

@@ -5,11 +5,12 @@ A first message and the session that it makes are one unit: where the message is
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from backend.services.hasura_client import HasuraError, NotFound, Unavailable
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 log = structlog.get_logger("webapp.outbox")
+
+#: Bytes of a request: the longest message, with each character escaped.
+LARGEST = 12 * LONGEST_MESSAGE + 4096
 
 
 class Delivery(BaseModel):
@@ -44,8 +48,8 @@ async def send(request: Request) -> Response:
     may succeed.
     """
     try:
-        delivery = Delivery.model_validate_json(await request.body())
-    except ValidationError:
+        delivery = Delivery.model_validate_json(await _body(request))
+    except ValueError:  # pydantic's own is one
         return _refuse(422, "The server did not accept this text. Please shorten it and try again.")
     login_id = login_cookie.read(request.headers.get("cookie", ""))
     try:
@@ -63,8 +67,8 @@ async def send(request: Request) -> Response:
 async def discard(request: Request) -> Response:
     """A first message is given up: its session goes too, if an unlucky try has left it without any message."""
     try:
-        session_id = UUID((await request.json())["session_id"])
-    except (ValueError, KeyError, TypeError):
+        session_id = UUID(json.loads(await _body(request))["session_id"])
+    except (ValueError, KeyError, TypeError, AttributeError):
         return _refuse(422, "No such session.")
     try:
         await _remove_empty(login_cookie.read(request.headers.get("cookie", "")), session_id)
@@ -120,6 +124,15 @@ async def _remove_empty(login_id: str, session_id: UUID) -> None:
         return
     if session.total_messages == 0:
         await with_token(login_id, lambda token: graphql.delete_chat_session(token, session_id))
+
+
+async def _body(request: Request) -> bytes:
+    """Raises ValueError when it is longer than any message can be."""
+    if not request.headers.get("content-length", "").isdigit():
+        raise ValueError("no length")
+    if int(request.headers["content-length"]) > LARGEST:
+        raise ValueError("too long")
+    return await request.body()
 
 
 def _explain(exc: HasuraError | ApiError) -> Response:

@@ -74,6 +74,20 @@ class Logins:
             return login
         if not login_id:
             raise SignedOut
+        return await asyncio.shield(self._load(login_id))
+
+    async def access_token(self, login_id: str, *, refused: str | None = None) -> str:
+        """One that is good for a while. Name the one that was refused, if any, to get another.
+
+        Raises SignedOut, or ApiUnavailable when it must be renewed and the backend is away.
+        """
+        login = await self.get(login_id)
+        return await asyncio.shield(self._good_token(login_id, login, refused))
+
+    # Both are shielded as a whole: a tab that closes now must neither lose the token that replaces this one, nor let
+    # go of the lock behind which another tab would use the old one a second time.
+
+    async def _load(self, login_id: str) -> Login:
         loading = self._loading.setdefault(login_id, asyncio.Lock())
         try:
             async with loading:
@@ -86,12 +100,7 @@ class Logins:
         finally:
             self._loading.pop(login_id, None)
 
-    async def access_token(self, login_id: str, *, refused: str | None = None) -> str:
-        """One that is good for a while. Name the one that was refused, if any, to get another.
-
-        Raises SignedOut, or ApiUnavailable when it must be renewed and the backend is away.
-        """
-        login = await self.get(login_id)
+    async def _good_token(self, login_id: str, login: Login, refused: str | None) -> str:
         async with login.renewing:
             current = login.tokens.access_token
             if time.time() < login.renew_at and current != refused:
@@ -112,8 +121,7 @@ class Logins:
 
     async def _renew(self, login_id: str, refresh_token: str) -> Login:
         try:
-            # Shielded: a tab that closes now must not lose the token that replaces this one.
-            return await asyncio.shield(self._renew_and_keep(login_id, refresh_token))
+            return await self._keep(login_id, await self._api.refresh(refresh_token))
         except ApiUnavailable:
             raise
         except ApiError as exc:
@@ -121,9 +129,6 @@ class Logins:
                 raise ApiUnavailable(exc.status, exc.detail) from exc
             await self._forget(login_id)
             raise SignedOut from exc
-
-    async def _renew_and_keep(self, login_id: str, refresh_token: str) -> Login:
-        return await self._keep(login_id, await self._api.refresh(refresh_token))
 
     async def _keep(self, login_id: str, tokens: Tokens) -> Login:
         now = time.time()
