@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import reflex as rx
+
+#: Where it is named, what a tab shows outlives the process that serves it, and any process may serve it.
+REDIS = os.environ.get("CHAT_REDIS_URL") or None
 
 
 class AnyPort(rx.plugins.Plugin):
@@ -27,7 +32,8 @@ config = rx.Config(
     app_module_import="webapp.app",
     telemetry_enabled=False,
     show_built_with_reflex=False,
-    state_manager_mode="memory",
+    redis_url=REDIS,
+    state_manager_mode="redis" if REDIS else "memory",
     cors_allowed_origins=(),  # guard.py decides
     plugins=[
         AnyPort(),

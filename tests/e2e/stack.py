@@ -26,14 +26,18 @@ class Stack:
     :param database_url: of a migrated database.
     :param folder: for data and logs.
     :param model_url: of an OpenAI-compatible server; without it the built-in assistant answers.
+    :param redis_url: for backend and web UI; without it they keep what they share elsewhere.
     """
 
-    def __init__(self, database_url: str, folder: Path, *, model_url: str | None = None) -> None:
+    def __init__(
+        self, database_url: str, folder: Path, *, model_url: str | None = None, redis_url: str | None = None
+    ) -> None:
         self._folder = folder
         self._ports = {name: free_port() for name in ("engine", "backend", "webapp")}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         engine, backend, webapp = (self.url(name) for name in self._ports)
         jwt_secret = json.dumps({"type": "HS256", "key": secrets.token_hex(32)})
+        redis = {"CHAT_REDIS_URL": redis_url} if redis_url else {}
         self._environments = {
             "engine": {
                 "HASURA_GRAPHQL_DATABASE_URL": database_url,
@@ -48,6 +52,7 @@ class Stack:
                 "CHAT_DATABASE_URL": database_url,
                 "CHAT_GRAPHQL_URL": f"{engine}/v1/graphql",
                 "HASURA_GRAPHQL_JWT_SECRET": jwt_secret,
+                **redis,
                 **({"CHAT_LLM_BASE_URL": model_url, "CHAT_LLM_MODEL": "of-the-tests"} if model_url else {}),
             },
             "webapp": {
@@ -55,6 +60,7 @@ class Stack:
                 "CHAT_API_URL": backend,
                 "CHAT_GRAPHQL_URL": f"{engine}/v1/graphql",
                 "CHAT_DATA_DIR": str(folder),
+                **redis,
             },
         }
         self._modules = {"engine": "hasura.engine", "backend": "backend", "webapp": "webapp"}

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import httpx2
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 INTERVAL = 2.0
 
@@ -37,7 +37,7 @@ class Reachability:
             self._looking.cancel()
         await self._http.aclose()
 
-    async def changes(self) -> AsyncIterator[bool]:
+    async def changes(self) -> AsyncGenerator[bool, None]:
         """True while both answer: now, and whenever that changes."""
         self._viewers += 1
         if self._looking is None:

@@ -7,6 +7,7 @@ server never blocks the next click. Messages are not sent from here but from the
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import reflex as rx
@@ -40,6 +41,7 @@ class ChatHistory(SessionList, OpenSession, Turns, rx.State):
             return ChatHistory.retry_page
         if auth.user_id != login.tokens.user_id:
             self.reset()
+        self._opened = True
         auth.user_id, auth.username = login.tokens.user_id, login.tokens.username
         auth.display_name = login.tokens.display_name
         session_id = path.removeprefix("/chat").strip("/")
@@ -74,10 +76,11 @@ class ChatHistory(SessionList, OpenSession, Turns, rx.State):
         return await self._leave("elsewhere")
 
     @rx.event(background=True, supersedes=True)
-    async def follow_reachability(self) -> None:
-        async for reachable in services().reachability.changes():
-            async with self:
+    async def follow_reachability(self) -> Any:
+        async with aclosing(self._each(services().reachability.changes)) as changes:
+            async for reachable in changes:
                 self.reachable = reachable
+        return ChatHistory.open_page
 
     @rx.event
     def dismiss_error(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import reflex as rx
@@ -68,11 +69,14 @@ class OpenSession(Page, mixin=True):
         if wanted is None:
             return None
         client = services().graphql
+        login_id = login_id_of(self)
         try:
-            async for window in follow(
-                login_id_of(self), lambda token: client.watch_messages(token, wanted, limit=PAGE)
-            ):
-                async with self:
+            async with aclosing(
+                self._each(
+                    lambda: follow(login_id, lambda token: client.watch_messages(token, wanted, limit=PAGE))
+                )
+            ) as windows:
+                async for window in windows:
                     if self.current_session.session_id != session_id:
                         return None
                     if has_gap(self._stored, window):  # more happened while the line was cut than fits
@@ -85,7 +89,8 @@ class OpenSession(Page, mixin=True):
         except HasuraError as exc:
             async with self:
                 self.error = explain(exc)
-        return None
+            return None
+        return self.__class__.open_page
 
     @rx.event(background=True, supersedes=True)
     async def load_older(self) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import reflex as rx
+import structlog
+from redis.exceptions import RedisError
 
 from backend.services.hasura_client import HasuraError
 from webapp.services.api import ApiError
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from backend.services.hasura_client import ChatMessage
+
+T = TypeVar("T")
+
+log = structlog.get_logger("webapp.state")
 
 
 class Page(rx.State, mixin=True):
@@ -40,6 +47,8 @@ class Page(rx.State, mixin=True):
     read_until: int = 0
     #: Where the "new" line is drawn; None where nothing was new when the session was opened.
     _new_after: int | None = None
+    #: False in a state that is not the one that was opened: the process, or Redis, that kept that one is gone.
+    _opened: bool = False
     _stored: list[Any] = []
     _older: str | None = None
 
@@ -84,6 +93,26 @@ class Page(rx.State, mixin=True):
         self.sessions = [row if s.session_id == row.session_id else s for s in self.sessions]
         if self.current_session.session_id == row.session_id:
             self.current_session = row
+
+    async def _each(self, states: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+        """What `states` yields, each with the state's lock held, for a background handler.
+
+        Ends when the state is not the one that was opened: then the page must be opened anew. While the state cannot
+        be reached it waits and begins again. Close it (contextlib.aclosing) to let go of the lock.
+        """
+        while True:
+            try:
+                async with aclosing(states()) as following:
+                    async for state in following:
+                        async with self:
+                            if not self._opened:
+                                return
+                            yield state
+            except RedisError as exc:
+                log.warning("the state is out of reach", cause=repr(exc))
+                await asyncio.sleep(1)
+            else:
+                return
 
     async def _leave(self, reason: str) -> Any:
         """To the sign-in page and, after it, back here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
 
@@ -32,20 +33,23 @@ class SessionList(Page, mixin=True):
     """Handlers of the sidebar and the header."""
 
     @rx.event(background=True, supersedes=True)
-    async def load_all_sessions(self) -> AsyncIterator[Any]:
+    async def load_all_sessions(self) -> Any:
         """The list, now and after every change, whoever makes it."""
         login_id, client = login_id_of(self), services().graphql
         try:
-            async for sessions in follow(login_id, lambda token: client.watch_sessions(token, limit=LIST)):
-                async with self:
-                    is_back = self._take_sessions([SessionRow.of(session) for session in sessions])
-                if is_back:
-                    yield self.__class__.load_session(self.current_session.session_id)
+            async with aclosing(
+                self._each(lambda: follow(login_id, lambda token: client.watch_sessions(token, limit=LIST)))
+            ) as lists:
+                async for sessions in lists:
+                    if self._take_sessions([SessionRow.of(session) for session in sessions]):
+                        break  # the open session, which was missing, is there again
         except SignedOut:
-            yield await self._leave("expired")
+            return await self._leave("expired")
         except HasuraError as exc:
             async with self:
                 self.sessions_loading, self.error = False, explain(exc)
+            return None
+        return self.__class__.open_page
 
     @rx.event(background=True)
     async def show_more_sessions(self) -> Any:
