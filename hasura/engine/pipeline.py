@@ -35,8 +35,7 @@ async def answer(snapshot: Snapshot, pools: Pools, session: Session, request: Gr
     with bounded_depth():
         if operation.kind == "subscription":
             raise ValidationFailed("subscriptions are not supported over HTTP, use websockets instead")
-        large = is_large(request, operation)
-        if large:
+        if is_large(request, operation) or not snapshot.knows(session):
             role, prepared, inputs = await aside(_ready, snapshot, session, request, operation)
         else:
             role, prepared, inputs = _prepare(snapshot, session, request, operation)
@@ -74,10 +73,9 @@ def _ready(
 async def live(snapshot: Snapshot, session: Session, request: GraphQLRequest) -> LivePlan:
     """As ``plan_live``, wherever that keeps nobody waiting."""
     with bounded_depth():
-        large = is_large(request, await read(request))
-    return (
-        await aside(plan_live, snapshot, session, request) if large else plan_live(snapshot, session, request)
-    )
+        large = is_large(request, await read(request)) or not snapshot.knows(session)
+    plan = (snapshot, session, request)
+    return await aside(plan_live, *plan) if large else plan_live(*plan)
 
 
 def plan_live(snapshot: Snapshot, session: Session, request: GraphQLRequest) -> LivePlan:

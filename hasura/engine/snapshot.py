@@ -48,12 +48,19 @@ class Snapshot:
         """A source with what is tracked in it; of one that is not served, nothing is."""
         return self.sources.get(name) or Source(name, Customization(), {}, {}, frozenset())
 
-    def role(self, session: Session) -> RoleSchema:
-        """The schema that ``session`` sees."""
+    def knows(self, session: Session) -> bool:
+        """Whether ``role`` answers at once: a schema of many tables takes long to make."""
+        return self._key(session) in self._roles
+
+    def _key(self, session: Session) -> tuple[str, bool]:
         known = session.role == ADMIN or any(session.role in source.roles for source in self.sources.values())
         # Roles that the metadata does not name all see the same: nothing.
         known = known or session.role in self.not_introspectable
-        key = (session.role if known else "", session.trusted_backend)
+        return (session.role if known else "", session.trusted_backend)
+
+    def role(self, session: Session) -> RoleSchema:
+        """The schema that ``session`` sees."""
+        key = self._key(session)
         found = self._roles.get(key)
         if found is None:
             schema = build_schema(

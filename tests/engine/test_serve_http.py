@@ -116,7 +116,9 @@ async def test_a_request_id_is_echoed_or_made(engine: RunningEngine) -> None:
     assert len((await post(engine, {}, **{"x-request-id": "i" * 5000})).headers["x-request-id"]) == 128
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("POST", "/"), ("GET", "/v1/graphql")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/nothing"), ("POST", "/"), ("GET", "/v1/graphql"), ("POST", "/v1/graphql/")]
+)
 async def test_other_paths_do_not_exist(engine: RunningEngine, method: str, path: str) -> None:
     answer = await engine.client.request(method, path)
     assert answer.status_code == 404

@@ -58,5 +58,7 @@ def create_app(settings: Settings) -> Starlette:
         exception_handlers={404: service.nothing_here, 405: service.nothing_here, 500: service.broken},
         lifespan=lifespan,
     )
+    # /v1/graphql/ is no path of Hasura's, and a redirect would name whatever host the client named.
+    app.router.redirect_slashes = False
     app.state.engine = engine
     return app

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Operations that one connection may have open.
 MOST_OPERATIONS = 1000
+#: Bytes of a message of somebody unknown: it brings headers.
+LARGEST_GREETING = 64 * 1024
 
 log = structlog.get_logger("websocket-log")
 
@@ -76,13 +78,19 @@ class Connection:
     def heard(self, message: str | bytes) -> None:
         """A message of the client."""
         try:
-            if len(message) > LARGEST_USERS_BODY and (self._session is None or self._session.role != ADMIN):
-                raise BodyTooLarge(f"a message has at most {LARGEST_USERS_BODY} bytes")
+            if len(message) > LARGEST_GREETING:
+                self._bound(len(message))
             read = self._dialect.read(message)
         except EngineError as error:
             self.tell(self._dialect.unreadable(error))
         else:
             self._heed(read)
+
+    def _bound(self, size: int) -> None:
+        if self._session is None:
+            raise BodyTooLarge(f"the first message has at most {LARGEST_GREETING} bytes")
+        if size > LARGEST_USERS_BODY and self._session.role != ADMIN:
+            raise BodyTooLarge(f"a message has at most {LARGEST_USERS_BODY} bytes")
 
     def resumed(self) -> None:
         """The client lags no more."""
