@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-#: Their debug level writes bodies: messages, tokens.
+#: Below a warning they write what is private: bodies with messages and tokens, ids.
 _TALKATIVE = (
     "gql",
     "httpx",
@@ -19,6 +19,7 @@ _TALKATIVE = (
     "websockets",
     "psycopg",
     "asyncio",
+    "uvicorn.error",  # it names each WebSocket with its whole address
 )
 
 

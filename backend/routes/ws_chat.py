@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+import asyncio
+from contextlib import aclosing, suppress
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, WebSocket
+from pydantic import StringConstraints
 
 from backend.deps import CurrentServices
-from backend.errors import EXPECTED, Invalid, problem_of
+from backend.errors import EXPECTED, Invalid, NotFound, Unauthenticated, problem_of
 from backend.routes.text import PlainText
 from backend.routes.ws_connection import Socket, admitted, until_one_ends
 from backend.routes.ws_events import (
@@ -17,24 +19,34 @@ from backend.routes.ws_events import (
     Ack,
     Auth,
     ChatClientEvent,
+    Delta,
     Failed,
     Message,
     Ping,
     Removed,
     Reset,
     Send,
+    Stop,
+    Turn,
     Typing,
     TypingSeen,
 )
-from backend.services import feed
-from backend.services.hasura_client import ChatMessage
+from backend.services import feed, growth
+from backend.services.assistant_errors import AssistantError
+from backend.services.hasura_client import ChatMessage, HasuraError
 from backend.services.presence import Present, Room
+from backend.services.turn import Began
+from backend.services.turn import Delta as Grown
 
 router = APIRouter()
 
 #: Messages of a live state, and how many at most a reader who comes back is caught up with: else it begins anew.
 NEWEST, FURTHEST = 30, 1000
 
+#: Seconds until an answer that could not be followed is followed again.
+FOLLOW_AGAIN = 1.0
+
+Answers = Annotated[list[Annotated[str, StringConstraints(max_length=150)]], Query(max_length=20)]
 ClientName = Annotated[str | None, Query(max_length=50), PlainText]
 
 
@@ -43,7 +55,8 @@ async def chat(
     websocket: WebSocket,
     session_id: UUID,
     services: CurrentServices,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Annotated[str | None, Query(max_length=feed.LONGEST_CURSOR)] = None,
+    answer: Answers = [],  # noqa: B006  FastAPI copies it
     client: ClientName = None,
 ) -> None:
     async with (
@@ -51,26 +64,47 @@ async def chat(
         services.presence.room(session_id) as room,
         room.joined(socket.user.id, client) as connection_id,
     ):
-        await Talk(socket, room, connection_id, _cursor_of(cursor)).run()
+        await Talk(socket, room, connection_id, _cursor_of(cursor), _read_of(answer)).run()
 
 
 class Talk:
     """One client and one session."""
 
-    def __init__(self, socket: Socket, room: Room, connection_id: str, cursor: feed.Cursor | None) -> None:
+    def __init__(
+        self,
+        socket: Socket,
+        room: Room,
+        connection_id: str,
+        cursor: feed.Cursor | None,
+        read: dict[UUID, growth.Cursor],
+    ) -> None:
         self._socket = socket
         self._services = socket.services
         self._session_id = socket.session_id
         self._room = room
         self._connection_id = connection_id
         self._feed = feed.Feed(cursor)
+        #: How much the client has of the text of an answer.
+        self._read = read
+        self._following: dict[UUID, asyncio.Task[None]] = {}
+        self._failed: asyncio.Queue[Exception] = asyncio.Queue()
 
     async def run(self) -> None:
         """Until one side ends it. Raises why, or WebSocketDisconnect."""
-        await self._begin()
-        await until_one_ends(
-            self._listen(), self._show_messages(), self._show_typing(), self._socket.until_expiry()
-        )
+        try:
+            await self._begin()
+            await until_one_ends(
+                self._listen(),
+                self._show_messages(),
+                self._show_typing(),
+                self._end_as_followers_do(),
+                self._socket.until_expiry(),
+            )
+        finally:
+            followers = list(self._following.values())
+            for task in followers:
+                task.cancel()
+            await asyncio.gather(*followers, return_exceptions=True)
 
     # What the client does
 
@@ -80,9 +114,10 @@ class Talk:
             try:
                 await self._do(event)
             except EXPECTED as exc:
-                # Is it the event alone that failed, or may this client do nothing here any more?
-                await self._socket.still_allowed()
                 problem = problem_of(exc)
+                if isinstance(problem, NotFound | Unauthenticated):
+                    # Is it the event alone that failed, or may this client do nothing here any more?
+                    await self._socket.still_allowed()
                 await self._socket.send(
                     Failed(id=event.id if isinstance(event, Send) else None, problem=problem.body())
                 )
@@ -98,6 +133,8 @@ class Talk:
             case Typing(typing=typing):
                 await self._socket.still_allowed()
                 await self._room.typing(self._connection_id, typing)
+            case Stop(message_id=message_id):
+                await services.replies.stop(user, message_id)
             case Send(id=message_id, content=content, ask=ask):
                 await services.message_limits.count(user.id)
                 if ask:
@@ -148,11 +185,65 @@ class Talk:
             case feed.Reset():
                 await self._socket.send(Reset(cursor=cursor))
             case feed.Removed(message_ids=message_ids):
+                for message_id in message_ids:
+                    self._stop_following(message_id)
+                    self._read.pop(message_id, None)
                 await self._socket.send(Removed(cursor=cursor, message_ids=message_ids))
             case feed.Shown(message=message):
-                under_way = message.status == "streaming"
-                shown = message.model_copy(update={"content": ""}) if under_way else message
+                self._stop_following(message.message_id)
+                if message.status != "streaming":
+                    if message.message_id in self._read:  # it may go on: what the client has now is this
+                        run = str(message.metadata.get("run", ""))
+                        self._read[message.message_id] = growth.Cursor(run, len(message.content))
+                    await self._socket.send(Message(cursor=cursor, message=message))
+                    return
+                shown = message.model_copy(update={"content": ""})
                 await self._socket.send(Message(cursor=cursor, message=shown))
+                self._following[message.message_id] = asyncio.create_task(self._follow(message.message_id))
+
+    def _stop_following(self, message_id: UUID) -> None:
+        if (follower := self._following.pop(message_id, None)) is not None:
+            follower.cancel()
+
+    async def _follow(self, message_id: UUID) -> None:
+        """The text of an answer as it is written; the message itself comes whole when it has ended."""
+        try:
+            while True:
+                try:
+                    await self._show_text(message_id)
+                except HasuraError:
+                    await asyncio.sleep(
+                        FOLLOW_AGAIN
+                    )  # GraphQL is away: what is missing comes when it is back
+                else:
+                    return
+        except Exception as exc:  # noqa: BLE001  the whole connection ends with it
+            self._failed.put_nowait(exc)
+
+    async def _show_text(self, message_id: UUID) -> None:
+        """Raises HasuraError."""
+        user, replies = self._socket.user, self._services.replies
+        turn = await replies.resume(user, message_id)
+        with suppress(AssistantError, growth.Gone):  # which the message says too
+            async with aclosing(replies.events(user, turn, self._read.get(message_id))) as events:
+                async for event in events:
+                    match event:
+                        case Began(user_message_id=question, run=run, offset=offset):
+                            shown: Turn | Delta = Turn(
+                                user_message_id=question,
+                                assistant_message_id=message_id,
+                                run=run,
+                                offset=offset,
+                            )
+                        case Grown(run=run, offset=offset, text=text):
+                            shown = Delta(message_id=message_id, run=run, offset=offset, text=text)
+                        case _:
+                            return
+                    await self._socket.send(shown)
+                    self._read[message_id] = growth.Cursor(run, offset)
+
+    async def _end_as_followers_do(self) -> None:
+        raise await self._failed.get()
 
     async def _show_typing(self) -> None:
         shown: dict[str, Present] = {}
@@ -185,3 +276,18 @@ def _cursor_of(text: str | None) -> feed.Cursor | None:
         return feed.Cursor.read(text)
     except ValueError as exc:
         raise Invalid(f"{str(exc).capitalize()}.") from None
+
+
+def _read_of(answers: list[str]) -> dict[UUID, growth.Cursor]:
+    read = {}
+    for text in answers:
+        message_id, _, position = text.partition(":")
+        cursor = growth.Cursor.parse(position)
+        try:
+            answer_id = UUID(message_id)
+        except ValueError:
+            cursor = None
+        if cursor is None:
+            raise Invalid("An answer is given as message_id:run:offset.")
+        read[answer_id] = cursor
+    return read

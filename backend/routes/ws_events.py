@@ -29,6 +29,13 @@ class Send(BaseModel):
     ask: bool = True
 
 
+class Stop(BaseModel):
+    """Ends an answer that is being written; `message_id` is the answer's."""
+
+    type: Literal["stop"]
+    message_id: UUID
+
+
 class Typing(BaseModel):
     """Repeat it every few seconds while it is true."""
 
@@ -41,7 +48,7 @@ class Ping(BaseModel):
     id: Annotated[str, Field(max_length=100)] | int | None = None
 
 
-ChatClientEvent = Auth | Send | Typing | Ping
+ChatClientEvent = Auth | Send | Stop | Typing | Ping
 StatusClientEvent = Auth | Ping
 CHAT_CLIENT: TypeAdapter[ChatClientEvent] = TypeAdapter(
     Annotated[ChatClientEvent, Field(discriminator="type")]
@@ -83,6 +90,26 @@ class Reset(BaseModel):
 
     type: Literal["reset"] = "reset"
     cursor: str
+
+
+class Turn(BaseModel):
+    """The text of `run` follows from `offset` on; so many characters of what the reader has are right."""
+
+    type: Literal["turn"] = "turn"
+    user_message_id: UUID | None
+    assistant_message_id: UUID
+    run: str
+    offset: int
+
+
+class Delta(BaseModel):
+    """More text of an answer; with it, it is `offset` characters long."""
+
+    type: Literal["delta"] = "delta"
+    message_id: UUID
+    run: str
+    offset: int
+    text: str
 
 
 class Ack(BaseModel):

@@ -127,7 +127,13 @@ async def serving(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """The app behind a real server on a real socket: for streams and hang-ups."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            ws_per_message_deflate=False,  # as `python -m backend` does
+        )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

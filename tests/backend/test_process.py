@@ -79,7 +79,7 @@ async def test_whose_x_forwarded_for_counts_is_a_setting(
     guess = {"username": "nobody-here", "password": "a wrong guess"}
     with backend(tmp_path / "log", **variables):
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as api:
-            await _until_ready(api)
+            await until_ready(api)
             answers = [
                 await api.post("/auth/login", json=guess, headers={"X-Forwarded-For": address})
                 for address in ("192.0.2.1", "192.0.2.2")
@@ -103,7 +103,7 @@ async def test_it_ends_cleanly_and_an_answer_under_way_is_saved_as_failed(
         }
         with backend(log, **variables) as process:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as api:
-                await _until_ready(api)
+                await until_ready(api)
                 ada = await register(api)
                 made = await api.post("/api/chat/sessions", json={}, headers=ada.headers)
                 session = made.json()["session_id"]
@@ -145,7 +145,7 @@ def _run(**variables: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def _until_ready(api: httpx.AsyncClient) -> None:
+async def until_ready(api: httpx.AsyncClient) -> None:
     async with asyncio.timeout(30):
         while True:
             try:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import socket
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx
@@ -17,8 +20,10 @@ from backend.main import create_app
 from backend.routes import ws_connection
 from backend.services.hasura_client import HasuraClient
 from backend.services.tokens import Tokens
-from tests.backend.conftest import Person, serving, settings_for
+from tests.backend.conftest import JWT_SECRET, Person, engine_process, serving, settings_for
 from tests.backend.sockets import connected, new_session, refused
+from tests.backend.test_process import backend, until_ready
+from tests.conftest import free_port
 
 
 @pytest.fixture(scope="module")
@@ -355,3 +360,56 @@ async def test_a_reader_who_takes_nothing_is_dropped_and_goes_on_later(
     assert heard == texts
     assert ends, "it was dropped before it had everything"
     assert set(ends) <= {4408, 1006}, "1006 where not even the reason could be sent"
+
+
+async def test_while_graphql_is_away_the_connection_stays_and_then_goes_on(
+    backend_database: str, ada: Person
+) -> None:
+    port = free_port()
+    with ExitStack() as engines:
+        await asyncio.to_thread(engines.enter_context, engine_process(backend_database, port))
+        app = create_app(settings_for(backend_database, f"http://127.0.0.1:{port}/v1/graphql"))
+        async with serving(app) as api:
+            session, chosen = await new_session(api, ada), str(uuid4())
+            async with connected(api, f"/ws/chat/{session}", ada) as client:
+                await client.wait("ready")
+                await asyncio.to_thread(engines.close)
+                await client.send("send", id=chosen, content="away", ask=False)
+                assert (await client.wait("error", id=chosen))["problem"]["status"] == 503
+                await asyncio.to_thread(engines.enter_context, engine_process(backend_database, port))
+                await client.send("send", id=chosen, content="away", ask=False)
+                await client.wait("ack", id=chosen)
+                heard = [event for event in client.passed if event["type"] == "message"]
+                event = heard[0] if heard else await client.wait("message")
+    assert event["message"]["message_id"] == chosen
+
+
+async def test_a_backend_that_stops_ends_its_connections_in_good_order(
+    tmp_path: Path, backend_database: str, graphql_url: str, ada: Person
+) -> None:
+    port = free_port()
+    variables = {
+        "CHAT_API_PORT": port,
+        "CHAT_DATABASE_URL": backend_database,
+        "CHAT_GRAPHQL_URL": graphql_url,
+        "HASURA_GRAPHQL_JWT_SECRET": JWT_SECRET,
+    }
+    with backend(tmp_path / "log", **variables) as process:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as api:
+            await until_ready(api)
+            session = await new_session(api, ada)
+            async with (
+                connected(api, f"/ws/chat/{session}", ada) as chat,
+                connected(api, f"/ws/status/{session}", ada) as status,
+            ):
+                await chat.wait("ready")
+                await status.wait("presence")
+                process.send_signal(signal.SIGTERM)
+                assert [(await client.end())[0] for client in (chat, status)] == [1012, 1012]
+        assert await asyncio.to_thread(process.wait, 20) == 0
+    log = (tmp_path / "log").read_text()
+    assert '"route": "/ws/chat/{session_id}"' in log
+    assert str(session) not in log
+    assert ada.access_token not in log
+    assert "Traceback" not in log
+    assert "exception" not in log
