@@ -74,12 +74,13 @@ async def test_presence_and_typing_agree_at_both_processes(two: list[httpx.Async
 async def test_who_stops_saying_so_is_no_longer_typing(
     two: list[httpx.AsyncClient], ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(presence_module, "TYPING_FOR", 0.3)
+    monkeypatch.setattr(presence_module, "TYPING_FOR", 2.0)
     session = await new_session(two[0], ada)
     async with (
         connected(two[0], f"/ws/chat/{session}?client=phone", ada) as phone,
         connected(two[1], f"/ws/status/{session}", ada) as status,
     ):
+        await until(status, {"phone"})
         await phone.send("typing", typing=True)
         await until(status, {"phone"}, {"phone"})
         await until(status, {"phone"})
