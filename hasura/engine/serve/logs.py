@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import orjson
 import structlog
 
 _SHARED: list[structlog.typing.Processor] = [
@@ -18,9 +19,14 @@ _SHARED: list[structlog.typing.Processor] = [
 def configure(level: str) -> None:
     """``level`` is one of Hasura's: debug, info, warn, error."""
     number = logging.getLevelNamesMapping()[level.upper()]
+    # Our own lines, one for each request among them, do not pass the standard library: it takes three times as long.
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[
+            *_SHARED,
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        ],
+        logger_factory=structlog.BytesLoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(number),
         cache_logger_on_first_use=True,
     )
