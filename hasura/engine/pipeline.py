@@ -62,11 +62,11 @@ def _prepare(
 def _ready(
     snapshot: Snapshot, session: Session, request: GraphQLRequest, operation: Operation
 ) -> tuple[RoleSchema, Prepared, Inputs]:
-    """As ``_prepare``, with the texts of a query's operands at hand."""
+    """As ``_prepare``, with the texts of the operands at hand."""
     with bounded_depth():
         role, prepared, inputs = _prepare(snapshot, session, request, operation)
-        for each in prepared.reads:
-            inputs.remember(each.statement.alone.operands)
+        for statement in prepared.statements():
+            inputs.remember(statement.operands)
         return role, prepared, inputs
 
 

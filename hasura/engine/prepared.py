@@ -52,6 +52,18 @@ class Prepared:
     #: by place: what other sources add to an answer
     joins: Mapping[int, tuple[Join, ...]] = field(default_factory=dict)
 
+    def statements(self) -> list[Statement]:
+        """Those whose operands the request brings."""
+        statements = [each.statement.alone for each in self.reads]
+        for step in (each.step for each in self.writes):
+            if isinstance(step, mutations.TreeSql):
+                statements += step.statements()
+            elif isinstance(step, Statement):
+                statements.append(step)
+            else:
+                statements += [change.change for change in (step if isinstance(step, tuple) else (step,))]
+        return statements
+
     @cached_property
     def introspects(self) -> bool:
         """Whether the schema answers a part."""
@@ -91,7 +103,7 @@ class RoleSchema:
         found = self._recall(key)
         if not isinstance(found, Prepared):
             found = self._make(operation, values)
-            self._keep(key, found, _statements(found))
+            self._keep(key, found, found.statements())
         return found
 
     def prepare_live(self, operation: Operation, values: Mapping[str, Any]) -> PreparedLive:
@@ -218,15 +230,3 @@ def _keys(statement: Statement, plan: n.LivePlan | n.StreamPlan) -> tuple[LiveKe
         LiveKey(key.table, key.column, key.operand.cast, statement.operands.index(key.operand))
         for key in row_keys(plan)
     )
-
-
-def _statements(prepared: Prepared) -> list[Statement]:
-    statements = [each.statement.alone for each in prepared.reads]
-    for step in (each.step for each in prepared.writes):
-        if isinstance(step, mutations.TreeSql):
-            statements += step.statements()
-        elif isinstance(step, Statement):
-            statements.append(step)
-        else:
-            statements += [change.change for change in (step if isinstance(step, tuple) else (step,))]
-    return statements

@@ -154,7 +154,8 @@ def _array(scalar: str, items: list[Any], path: str) -> str:
     if scalar in _INT_RANGES and set(map(type, items)) == {int}:
         limit = 1 << _INT_RANGES[scalar]
         if -limit <= min(items) and max(items) < limit:  # a list of keys may be long
-            return "{" + ",".join(map(str, items)) + "}"
+            # A loop of Python's own, which lets other threads have their turn.
+            return "{" + ",".join([str(item) for item in items]) + "}"
     parts = []
     for place, item in enumerate(items):
         if item is None:

@@ -70,7 +70,9 @@ class Inputs:
         return [self.text(operand) for operand in operands]
 
     def remember(self, operands: tuple[n.Operand, ...]) -> None:
-        """``texts`` of these very operands takes no time from now on."""
+        """``texts`` of these very operands takes no time from now on, unless some of them are known later."""
+        if any(isinstance(operand, n.Handed) for operand in operands):
+            return
         self._remembered[id(operands)] = self.texts(operands)
 
     def parameters(self, operands: tuple[n.Operand, ...]) -> dict[str, Any]:
