@@ -12,6 +12,7 @@ from backend import doctor as checks
 from backend import stack
 from backend.development_token import TokenRefused, token_of
 from backend.installation import ADMIN_SECRET, Installation, InstallationError
+from backend.metadata_export import ExportFailed, export_metadata
 from backend.migrations import MigrationError, expected_version
 from backend.migrations import migrate as apply_migrations
 
@@ -66,6 +67,16 @@ def admin_secret() -> None:
             InstallationError(f"there is no {ADMIN_SECRET} yet: start the stack once with `make up`")
         )
     typer.echo(secret)
+
+
+@app.command("export-metadata")
+def export_metadata_files() -> None:
+    """Bring what was changed in a console into the files of hasura/metadata, which a start applies."""
+    try:
+        done = export_metadata(Installation())
+    except (InstallationError, ExportFailed, OSError) as error:
+        raise _failure(error) from None
+    typer.echo("\n".join(done) or "the files are up to date")
 
 
 @app.command()

@@ -20,7 +20,7 @@ const PAGES = [
   { path: "/api", name: "API", icon: Braces },
   { path: "/permissions", name: "Permissions", icon: KeyRound },
   { path: "/metadata", name: "Metadata", icon: DatabaseZap },
-  { path: "/cli", name: "Hasura CLI", icon: SquareTerminal },
+  { path: "/cli", name: "Files & CLI", icon: SquareTerminal },
 ];
 
 export function App() {

@@ -6,7 +6,14 @@ export function CliPage() {
   const endpoint = location.origin;
   return (
     <div className="own page prose">
-      <h1>Hasura CLI</h1>
+      <h1>Files and Hasura CLI</h1>
+      <p>
+        What is changed here holds at once, and is stored in the database. Where the engine applies the files of{" "}
+        <code>hasura/metadata</code> when it starts, as under <code>make up</code>, a change has to be in them to last.
+        This writes it there, in the project's folder, without the internet:
+      </p>
+      <Copyable label="the export command" text=".venv/bin/chat-sessions export-metadata" />
+      <h2>Hasura's own console</h2>
       <p>
         Hasura's own command line speaks to this engine. Its console writes what you change back to the files in{" "}
         <code>hasura/metadata</code>, so that it can be reviewed, committed and applied elsewhere. In the project's
@@ -20,13 +27,7 @@ export function CliPage() {
         The CLI is installed from Hasura's releases, and its console loads its pages from Hasura's servers: it needs
         the internet. This console here does not.
       </p>
-      <h2>Without the internet</h2>
-      <p>What is changed here is in the database. To bring it into the files, and to apply the files again:</p>
-      <Copyable
-        label="the commands"
-        text={`hasura metadata export --project hasura --endpoint ${endpoint}\nhasura metadata apply --project hasura --endpoint ${endpoint}`}
-      />
-      <h2>What works there</h2>
+      <h2>What this engine has the APIs for</h2>
       <ul>
         <li>Data: tables, relationships, functions, computed fields, permissions, rows, raw SQL.</li>
         <li>API: GraphiQL, allow list, query collections.</li>

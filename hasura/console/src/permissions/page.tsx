@@ -2,7 +2,7 @@
 
 import { useState } from "react";
 import { Plus, RefreshCw, Search } from "lucide-react";
-import { useSearchParams } from "wouter";
+import { Link, useSearchParams } from "wouter";
 import { isPostgres, OPERATIONS, spelled, type Operation } from "../model/metadata";
 import { rolesOf, type Role } from "../model/roles";
 import { useMetadata } from "../state/metadata";
@@ -72,7 +72,11 @@ export function PermissionsPage() {
         </div>
       </div>
       <Legend />
-      {saved && <Notice kind="good">{saved}</Notice>}
+      {saved && (
+        <Notice kind="good">
+          {saved} It holds now. <Link href="/cli">To keep it in the files …</Link>
+        </Notice>
+      )}
       {narrow && roles.length > 0 && (
         <label className="role-choice">
           <span>Role</span>
