@@ -132,7 +132,7 @@ class Talk:
                 await self._socket.pong(event)
             case Typing(typing=typing):
                 await self._socket.still_allowed()
-                await self._room.typing(self._connection_id, typing)
+                self._room.typing(self._connection_id, typing)
             case Stop(message_id=message_id):
                 await services.replies.stop(user, message_id)
             case Send(id=message_id, content=content, ask=ask):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Each connection is announced so often, in seconds, and forgotten after three times without.
 BEAT = 5.0
+#: Between two announcements because somebody began or stopped typing, however quickly they change their mind.
+PACE = 0.05
 #: Who does not say so again is no longer typing, in seconds.
 TYPING_FOR = 6.0
 
@@ -53,6 +55,8 @@ class Room:
         self._quiet: dict[str, asyncio.TimerHandle] = {}
         self._changed = asyncio.Event()
         self._due = asyncio.Event()
+        #: In order: who is said to be here after they were said to have left would stay for a while.
+        self._saying = asyncio.Lock()
 
     @property
     def present(self) -> list[Present]:
@@ -75,23 +79,24 @@ class Room:
         """Present for as long as this lasts; yields the connection's id."""
         connection_id = uuid4().hex
         since = datetime.now(UTC).isoformat()
-        await self._set(Present(connection_id, str(user_id), client, since))
+        self._here[connection_id] = Present(connection_id, str(user_id), client, since)
+        self._wake()
+        await self._say_here(connection_id)
         try:
             yield connection_id
         finally:
             del self._here[connection_id]
             self._no_timer(connection_id)
             self._wake()
-            await self._say({"left": connection_id})
+            async with self._saying:
+                await self._say({"left": connection_id})
 
-    async def typing(self, connection_id: str, typing: bool) -> None:
+    def typing(self, connection_id: str, typing: bool) -> None:
         self._no_timer(connection_id)
         if typing:
             loop = asyncio.get_running_loop()
-            self._quiet[connection_id] = loop.call_later(TYPING_FOR, self._stops_typing, connection_id)
-        present = self._here[connection_id]
-        if present.typing != typing:
-            await self._set(replace(present, typing=typing))
+            self._quiet[connection_id] = loop.call_later(TYPING_FOR, self._now_types, connection_id, False)
+        self._now_types(connection_id, typing)
 
     async def run(self) -> None:
         """Listens and announces until cancelled."""
@@ -126,15 +131,16 @@ class Room:
             self._elsewhere = {name: seen for name, seen in self._elsewhere.items() if seen[1] > now}
             self._wake()
             await self._announce()
+            await asyncio.sleep(PACE)
 
     async def _announce(self) -> None:
-        for present in list(self._here.values()):
-            await self._say({"here": asdict(present)})
+        for connection_id in list(self._here):
+            await self._say_here(connection_id)
 
-    async def _set(self, present: Present) -> None:
-        self._here[present.connection_id] = present
-        self._wake()
-        await self._say({"here": asdict(present)})
+    async def _say_here(self, connection_id: str) -> None:
+        async with self._saying:
+            if present := self._here.get(connection_id):
+                await self._say({"here": asdict(present)})
 
     async def _say(self, message: dict[str, Any]) -> None:
         try:
@@ -142,10 +148,12 @@ class Room:
         except BusDown:
             log.debug("presence_not_said")  # the next beat says it; the bus has logged that it is down
 
-    def _stops_typing(self, connection_id: str) -> None:
-        self._here[connection_id] = replace(self._here[connection_id], typing=False)
-        self._wake()
-        self._due.set()
+    def _now_types(self, connection_id: str, typing: bool) -> None:
+        present = self._here[connection_id]
+        if present.typing != typing:
+            self._here[connection_id] = replace(present, typing=typing)
+            self._wake()
+            self._due.set()
 
     def _no_timer(self, connection_id: str) -> None:
         if timer := self._quiet.pop(connection_id, None):
