@@ -28,7 +28,7 @@ from graphql import (
 from hasura.engine.document.coerce import Coercion
 from hasura.engine.document.values import Null, Object, Scalar, raw_value
 from hasura.engine.errors import ValidationFailed
-from hasura.engine.role_schema.meaning import INTROSPECTABLE, KEY, MAY_BE_TEXT, Meaning
+from hasura.engine.role_schema.meaning import INTROSPECTABLE, KEY, MAY_BE_TEXT, SEVERAL_ROOTS, Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ INTROSPECTION = frozenset({"__schema", "__type"})
 #: Fragments multiply what they select; no answer needs more fields than this.
 MAX_FIELDS = 2_500
 #: those that a request may use somewhere
-DIRECTIVES = frozenset({"include", "skip", "cached"})
+DIRECTIVES = frozenset({"include", "skip", "cached", SEVERAL_ROOTS})
 _PLACES: dict[type[SelectionNode], str] = {
     FieldNode: "a field",
     FragmentSpreadNode: "a fragment spread",
@@ -258,7 +258,7 @@ def select_fields(
             operation.kind
         ]
         raise ValidationFailed(f"no {plural} exist")
-    allowed = ("cached",) if operation.kind == "query" else ()
+    allowed = {"query": ("cached",), "subscription": (SEVERAL_ROOTS,)}.get(operation.kind, ())
     _check_directives(operation.node.directives or (), allowed, f"a {operation.kind}", "$")
     walk = _Walk(schema, operation, Coercion(schema, declared, variables))
     return walk.selections(root, [operation.node.selection_set], "$")

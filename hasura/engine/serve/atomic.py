@@ -11,7 +11,7 @@ from hasura.engine.metadata_ops.relationships import RELATIONSHIP_OPERATIONS
 from hasura.engine.metadata_ops.working import SUCCESS, Working
 
 from .commands import nested, read_command
-from .draft import new_inconsistencies
+from .draft import new_inconsistencies, source_of
 
 if TYPE_CHECKING:
     from .commands import Run
@@ -38,6 +38,7 @@ async def bulk_atomic(run: Run, args: Any) -> Any:
             raise EngineError("Bulk atomic does not support this command", "$.args")
         try:
             operation(work, arguments)
+            draft.look_at(source_of(arguments))
         except EngineError as error:
             error.path = nested(error.path, place)
             raise

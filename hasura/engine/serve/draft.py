@@ -73,7 +73,7 @@ class Draft:
         work = Working(copy.deepcopy(self.document), self.snapshot)
         outcome = operation(work, args)
         if work.document != self.document:
-            self.look_at(args.get("source", DEFAULT_SOURCE) if isinstance(args, dict) else DEFAULT_SOURCE)
+            self.look_at(source_of(args))
             try:
                 snapshot = await self.build(work.document)
             except ParseFailed as error:
@@ -165,6 +165,11 @@ class Draft:
     async def build(self, document: dict[str, Any]) -> Snapshot:
         """The snapshot of a document over the databases."""
         return await self._build(document, self.catalogs, None)
+
+
+def source_of(args: Any) -> str:
+    """The source that a command's arguments name."""
+    return str(args.get("source", DEFAULT_SOURCE)) if isinstance(args, dict) else DEFAULT_SOURCE
 
 
 def check_consistency(before: Snapshot, after: Snapshot, about: str | None) -> None:
