@@ -305,6 +305,13 @@ async def test_a_source_goes_only_when_nobody_leads_to_it(sources: Sources) -> N
     assert "remote_relationships" not in document["sources"][0]["tables"][0]
 
 
+@pytest.mark.parametrize("more", [{"read_replicas": []}, {"connection_template": {"template": "x"}}])
+async def test_what_is_not_supported_of_a_source_is_refused(sources: Sources, more: dict[str, Any]) -> None:
+    configuration = {"connection_info": {"database_url": sources.there}, **more}
+    refused = await sources.command("pg_add_source", 400, name="shop", configuration=configuration)
+    assert "is not supported by this engine" in refused["error"]
+
+
 @pytest.mark.parametrize(
     "database_url",
     [

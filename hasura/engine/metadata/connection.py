@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+#: what the Enterprise Edition can do besides
+_ENTERPRISE = frozenset({"read_replicas", "connection_template", "connection_set"})
+
+
 class UnusableConnectionError(Exception):
     """A source's metadata does not say where its database is, or how this engine could reach it."""
 
@@ -73,6 +77,9 @@ def connection(source: Mapping[str, Any], environment: Mapping[str, str]) -> Con
         UnusableConnectionError: it has none, or names an environment variable that is not set.
     """
     configuration = source.get("configuration") or {}
+    beyond = sorted(_ENTERPRISE & configuration.keys())
+    if beyond:
+        raise UnusableConnectionError(f"{beyond[0]} is not supported by this engine")
     try:
         info = _ConnectionInfo.model_validate(configuration.get("connection_info"))
     except ValidationError as problem:

@@ -82,6 +82,8 @@ class Catalogs:
             async with self._databases.connected(at) as own:
                 return await read_catalog(own, enums)
         except (psycopg.OperationalError, psycopg.ProgrammingError) as problem:
+            if at.conninfo == self._databases.metadata_url:
+                raise  # nothing can be served or stored meanwhile: it is waited for
             return SourceProblem("connection error", str(problem).strip())
 
 

@@ -94,7 +94,7 @@ async def sql_command(run: Run, args: Any) -> Any:
             return answer
         draft = await run.draft()
         transaction = run_sql.transaction(connection, request)
-        beside = conninfo == run.engine.settings.metadata_url
+        beside = conninfo == run.engine.databases.metadata_url
         async with draft.following(Inside(request.source, connection), transaction, beside=beside) as take:
             answer, document = await run_sql.execute_and_follow(
                 connection, request, draft.document, draft.snapshot

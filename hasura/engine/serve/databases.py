@@ -91,6 +91,11 @@ class Databases:
             raise DatabaseUnavailable(f'the source "{source}" is not served any more')
         return self._open[source]
 
+    @property
+    def metadata_url(self) -> str:
+        """The database that keeps the metadata, and often a source's tables as well."""
+        return self._settings.metadata_url
+
     def connection(self, source: Mapping[str, Any]) -> Connection:
         """Where the database of a source of the metadata is.
 

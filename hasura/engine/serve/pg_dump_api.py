@@ -17,7 +17,8 @@ import psycopg.conninfo
 from starlette.responses import Response
 
 from hasura.engine.errors import AccessDenied, EngineError, NotFound
-from hasura.engine.metadata_ops.arguments import DEFAULT_SOURCE, Arguments, expect
+from hasura.engine.metadata_ops.arguments import Arguments, expect
+from hasura.engine.metadata_ops.working import named
 from hasura.engine.session import ADMIN
 
 from .answers import api_refusal
@@ -65,10 +66,11 @@ async def pg_dump(request: Request) -> Response:
         if engine.authenticator.authenticate(header_map(request.scope["headers"])).session.role != ADMIN:
             raise AccessDenied("restricted access : admin only")
         given = Arguments(await read_json(request.receive), "$", "PGDumpReqBody")
-        if given.source != DEFAULT_SOURCE:
+        entry = named(engine.snapshot.metadata.get("sources", []), given.source)
+        if entry is None or given.source not in engine.snapshot.sources:
             raise NotFound(f'source not found: "{given.source}"', "$.source")
         options = _options(given)
-        text = await _dump(engine.settings.database_url, options)
+        text = await _dump(engine.databases.connection(entry).conninfo, options)
     except EngineError as error:
         return api_refusal(error)
     if given.flag("clean_output"):
