@@ -41,7 +41,7 @@ _PREAMBLE = re.compile(
       | CREATE\ SCHEMA\ public;
       | COMMENT\ ON\ SCHEMA\ public\ IS\ 'standard\ public\ schema';
       | \\(?:un)?restrict\ .*
-      | CREATE\ TRIGGER\ "?(?:notify_hasura_.+|hdb_live_queries)"?\ AFTER\ .+\ EXECUTE\ (?:FUNCTION|PROCEDURE)
+      | CREATE\ TRIGGER\ "?(?:notify_hasura_.+|hdb_live_queries\w*)"?\ AFTER\ .+\ EXECUTE\ (?:FUNCTION|PROCEDURE)
         \ "?hdb_catalog"?\..+;
     )$""",
     re.VERBOSE,
