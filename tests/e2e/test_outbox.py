@@ -119,6 +119,22 @@ async def test_what_waits_can_be_changed_or_given_up(stack: Stack, e2e_database:
     assert await asked(e2e_database, ada.name) == ["Before", "Three", "One, rather"]
 
 
+async def test_what_was_sent_a_moment_ago_does_not_come_back_when_the_chat_is_cleared(
+    stack: Stack, visitors: Any
+) -> None:
+    ada = await visitors(stack)
+    page = await ada.register()
+    await send(page, "Before")
+    await expect(answers(page)).to_have_count(1)
+    await page.get_by_role("button", name="Clear all messages").click()
+    await page.get_by_role("button", name="Clear", exact=True).click()
+    await expect(page.get_by_text("No messages yet")).to_be_visible()
+    await page.wait_for_function("!Object.keys(localStorage).some((key) => key.startsWith('chat-outbox'))")
+    await page.reload()
+    await expect(page.get_by_text("No messages yet")).to_be_visible()
+    await expect(page.get_by_test_id("message")).to_have_count(0)
+
+
 async def test_two_tabs_show_what_waits_and_send_it_once(
     stack: Stack, e2e_database: str, visitors: Any
 ) -> None:

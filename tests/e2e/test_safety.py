@@ -182,13 +182,20 @@ async def test_a_page_of_another_site_can_neither_listen_nor_sign_out(stack: Sta
     await ada.register()
     (cookie,) = await ada.context.cookies()
     headers = {"Cookie": f"{cookie['name']}={cookie['value']}"}
-    url = f"{ada.home.replace('http', 'ws')}/_event/?EIO=4&transport=websocket&token=x"
+    home = ada.home.replace("http", "ws")
+    urls = [
+        f"{home}/_event/?EIO=4&transport=websocket&token=x",
+        f"{home}/answers/00000000-0000-4000-8000-000000000000/live",
+    ]
     for origin in ("https://evil.example", "null", "http://127.0.0.1:1"):
-        with pytest.raises(websockets.InvalidStatus, match="403"):
-            await websockets.connect(url, additional_headers=headers, origin=origin)  # type: ignore[arg-type]
+        for url in urls:
+            with pytest.raises(websockets.InvalidStatus, match="403"):
+                await websockets.connect(url, additional_headers=headers, origin=origin)  # type: ignore[arg-type]
         async with httpx.AsyncClient(base_url=ada.home, headers=headers | {"Origin": origin}) as evil:
             assert (await evil.post("/login/end")).status_code == 403
             assert (await evil.post("/login/begin", json={"ticket": "x"})).status_code == 403
+            assert (await evil.post("/outbox", json={})).status_code == 403
+            assert (await evil.post("/outbox/discard", json={})).status_code == 403
     async with httpx.AsyncClient(base_url=ada.home, headers={"Origin": ada.home}) as own:
         answer = await own.post("/login/begin", json={"ticket": "invented"})
         assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)

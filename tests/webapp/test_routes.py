@@ -86,7 +86,9 @@ async def test_an_ended_token_is_renewed_on_the_way(backend: Backend, api: Api, 
     [
         (httpx2.Response(404, json={"detail": "none"}), REFUSED),
         (httpx2.Response(422), REFUSED),
+        (httpx2.Response(500), TRY_AGAIN),
         (httpx2.Response(503), TRY_AGAIN),
+        (httpx2.Response(429), TRY_AGAIN),
     ],
 )
 async def test_a_refused_line_says_whether_to_try_again(

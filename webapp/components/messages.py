@@ -215,7 +215,7 @@ def version_switch(row: rx.Var[MessageRow]) -> rx.Component:
 
 def answer_actions(row: rx.Var[MessageRow]) -> rx.Component:
     return rx.el.span(
-        icon_button("copy", "Copy", on_click=rx.set_clipboard(row.content)),
+        rx.cond(row.content != "", icon_button("copy", "Copy", on_click=rx.set_clipboard(row.content))),
         rx.cond(
             row.status == "complete",
             icon_button(

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from webapp import login_cookie
 from webapp.services import services
-from webapp.services.api import ApiError, ApiUnavailable
+from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ async def live_answer(socket: WebSocket) -> None:
     try:
         code = await first(words.follow(), words.push(), _until_gone(socket))
     except (SignedOut, ApiError) as exc:
-        code = TRY_AGAIN if isinstance(exc, ApiUnavailable) else REFUSED
+        again = isinstance(exc, ApiError) and (exc.status >= 500 or exc.status == 429)
+        code = TRY_AGAIN if again else REFUSED
     with suppress(RuntimeError, WebSocketDisconnect):  # the page has gone already
         await socket.close(code)
 

@@ -35,9 +35,11 @@ const follow = (messageId, show) => {
       take(data);
     };
     socket.onclose = ({ code }) => {
-      if (left || code === OVER || code === REFUSED) return;
-      failures += 1;
-      waiting = setTimeout(open, Math.min(LONGEST_WAIT, 200 * 2 ** failures) * (0.75 + Math.random() / 2));
+      if (left || code === REFUSED) return;
+      if (code !== OVER) failures += 1;
+      // Over, and still followed: somebody may have let it go on before this page heard that it had ended.
+      const wait = code === OVER ? LONGEST_WAIT / 2 : Math.min(LONGEST_WAIT, 200 * 2 ** failures);
+      waiting = setTimeout(open, wait * (0.75 + Math.random() / 2));
     };
   };
   const hurry = () => {

@@ -7,7 +7,9 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 
 const USER = "chat-user";
-const KEEP_SENT = 5000;
+// How long what is sent is kept, for a page to show that has not heard of the stored message; and after one has (ms).
+const KEEP_SENT = 60000;
+const KEEP_SHOWN = 1000;
 const LONGEST_WAIT = 15000;
 const PATIENCE = 30000;
 // This many in that time (ms), all sessions together; the rest waits, and says so.
@@ -87,6 +89,14 @@ export const withdraw = (owner, id) => {
   remove(owner, id);
   if (item?.title === "create" && item.tries) post("/outbox/discard", { session_id: item.sessionId }).catch(() => {});
   return item;
+};
+
+// These are shown as stored by now: soon nobody needs what is kept of them.
+export const forget = (owner, ids) => {
+  const soon = Date.now() + KEEP_SHOWN;
+  for (const item of items(owner))
+    if (item.state === "sent" && item.next > soon && ids.includes(item.id)) update(owner, item.id, { next: soon });
+  deliver(owner);
 };
 
 const post = (path, body) =>

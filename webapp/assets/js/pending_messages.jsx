@@ -2,7 +2,7 @@
 // this browser's outbox, so that they are there offline and after a reload.
 import { useEffect, useReducer, useRef } from "react";
 import { useNavigate, useParams } from "react-router";
-import { retry, useOutbox, useOwner, withdraw } from "$/public/js/outbox.js";
+import { forget, retry, useOutbox, useOwner, withdraw } from "$/public/js/outbox.js";
 
 const MAKES = (item) => item.title === "create";
 export const EDIT = "chat-edit";
@@ -24,6 +24,11 @@ export function PendingMessages({ owner: told, askedIds, editable, label }) {
   const waiting = list.some((item) => item.state === "pending" && item.next > Date.now());
   const arrived = sessionId ? null : list.find((item) => item.state === "sent");
   const count = useRef(0);
+
+  const stored = all.filter((item) => item.state === "sent" && askedIds.includes(item.id)).map((item) => item.id);
+  useEffect(() => {
+    if (stored.length) forget(owner, stored);
+  }, [stored.join()]);
 
   useEffect(() => {
     if (!waiting) return;
