@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.console.conftest import PHONE, Console, run
-from tests.engine.conftest import ADMIN, ADMIN_SECRET, RunningEngine, running_engine
+from tests.engine.conftest import ADMIN, ADMIN_SECRET, RunningEngine, running_engine, until
 
 SECRETS_KEPT = "[...Object.values(localStorage), document.cookie].join('\\n')"
 
@@ -43,6 +43,28 @@ async def test_a_page_whose_files_are_gone_says_what_helps(console: Console) -> 
     await page.unroute_all()
     await page.get_by_role("button", name="Load again").click()
     await expect(page.locator(".graphiql-container")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "fetch('https://example.com/').catch(() => 0)",
+        "document.body.append(Object.assign(new Image(), {src: 'https://example.com/x.png'}))",
+        "document.head.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))",
+        "new Function('return 1')",
+    ],
+    ids=["request", "image", "inline script", "eval"],
+)
+async def test_the_policy_stops_what_no_page_may_do_and_these_tests_notice(
+    console: Console, attempt: str
+) -> None:
+    page = await console.open()
+    await expect(page.get_by_label("Admin secret", exact=True)).to_be_visible()
+    # Not by `evaluate` itself, which the policy does not bind.
+    await page.evaluate(f"setTimeout(() => {{ {attempt} }})")
+    await until(lambda: any("Content Security Policy" in each for each in console.trouble))
+    assert await page.evaluate("window.ran") is None
+    console.trouble.clear()
 
 
 async def test_the_secret_stays_in_the_tab_and_sign_out_forgets_it(console: Console) -> None:
