@@ -155,3 +155,42 @@ async def test_pg_dump_gives_a_migration(shop: Shop) -> None:
         assert "cannot be given" in text
     status, text = await dump({"opts": ["--schema", "nowhere"]})
     assert (status, "no matching schemas" in text) == (500, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "refusal"),
+    [
+        (
+            "insert",
+            {"on_conflict": {"constraint_on": ["id"]}},
+            "$.on_conflict: the key 'action' was not present",
+        ),
+        (
+            "insert",
+            {"on_conflict": {"constraint_on": ["nope"], "action": "update"}},
+            '$.args.on_conflict.constraint_on[0]: column "nope" does not exist',
+        ),
+        (
+            "insert",
+            {"returning": ["nope"], "on_conflict": {}},
+            '$.args.returning: no such column exists: "nope"',
+        ),
+        ("select", {"limit": "3"}, "$.limit: parsing Int failed, expected Number, but encountered String"),
+        (
+            "select",
+            {"where": {"$exists": {"_table": "author", "$where": {}}}},
+            "$.args.where.$exists: conditions on tables that are not related are for permissions only",
+        ),
+        (
+            "select",
+            {"columns": [{"name": "author", "alias": "a { id } secret: author", "columns": ["id"]}]},
+            "$.args.columns[0].alias: not a valid GraphQL name: a { id } secret: author",
+        ),
+    ],
+)
+async def test_mistakes_in_the_older_syntax_are_told_where_they_are(
+    shop: Shop, kind: str, more: dict[str, Any], refusal: str
+) -> None:
+    args = {"table": "article", "columns": ["id"], "objects": [{"id": 9, "title": "New"}], **more}
+    found = await v1(shop, kind, args, 400)
+    assert f"{found['path']}: {found['error']}" == refusal

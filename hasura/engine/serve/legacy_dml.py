@@ -6,6 +6,7 @@ Source: https://hasura.io/docs/1.0/graphql/core/api-reference/schema-metadata-ap
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .commands import Command, Run
 
 _OPERATORS = {"ne": "neq"}
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class _Rows:
@@ -84,7 +86,7 @@ class _Rows:
                 )
             )
         for name in ("limit", "offset"):
-            number = given.whole(name)
+            number = Arguments(given.given, given.path.replace("$.args", "$", 1)).whole(name)
             if number is not None and number < 0:
                 raise NotSupported("unexpected negative value", given.at(name))
             if number is not None:
@@ -146,15 +148,26 @@ class _Rows:
         target = self.source.tables[relationship.target]
         arguments = ", ".join(self.which(target, given))
         inner = self.selection(target, given.list("columns"), given.at("columns"))
-        return f"{given.text('alias', name)}: {name}{f'({arguments})' if arguments else ''} {inner}"
+        alias = given.text("alias", name)
+        if not _NAME.fullmatch(alias):
+            raise ParseFailed(f"not a valid GraphQL name: {alias:.100}", given.at("alias"))
+        return f"{alias}: {name}{f'({arguments})' if arguments else ''} {inner}"
 
     def names(self, row: dict[str, Any], path: str) -> dict[str, Any]:
         """A row's values under GraphQL's names."""
         return {_column(self.table, name, path): value for name, value in row.items()}
 
+    def returning(self) -> list[Any]:
+        """The fields of changed rows to answer."""
+        names = [] if self.given.given.get("returning") is None else self.given.list("returning")
+        for name in names:
+            if isinstance(name, str) and name != "*":
+                _column(self.table, name, "$.args.returning")
+        return names
+
     async def write(self, root: str) -> Any:
         """A mutation's ``{"affected_rows", "returning"?}``."""
-        returning = self.given.given.get("returning")
+        returning = self.returning()
         rows = f" returning {self.columns(returning)}" if returning else ""
         return await self.ask("mutation", root, f"{{ affected_rows{rows} }}")
 
@@ -183,6 +196,7 @@ async def count(run: Run, args: Any) -> Any:
 async def insert(run: Run, args: Any) -> Any:
     """``{"table", "objects", "returning"?, "on_conflict"?: {"constraint" | "constraint_on", "action"}}``."""
     rows = _Rows(run, args, "insert")
+    rows.returning()  # its mistakes are told before those of the conflict
     objects = [
         rows.names(expect(dict, each, f"$.args.objects[{place}]", "Object"), f"$.args.objects[{place}]")
         for place, each in enumerate(rows.given.list("objects"))
@@ -242,6 +256,8 @@ def _condition(source: Source, table: Table, given: Any, path: str) -> Any:
             ]
         elif bare == "not":
             result["_not"] = _condition(source, table, operand, here)
+        elif bare == "exists":
+            raise NotSupported("conditions on tables that are not related are for permissions only", here)
         elif name in table.relationships:
             target = source.tables[table.relationships[name].target]
             result[name] = _condition(source, target, operand, here)
@@ -279,13 +295,19 @@ def _order(table: Table, given: Any, at: str) -> list[dict[str, Any]]:
 
 
 def _on_conflict(table: Table, given: Arguments, columns: list[str]) -> dict[str, Any]:
+    if "action" not in given.given:
+        raise ParseFailed("the key 'action' was not present", "$.on_conflict")
     action = given.text("action")
     if action not in ("update", "ignore"):
         raise ParseFailed('Expecting either "update" or "ignore"', given.at("action"))
     if given.given.get("constraint") is not None:
         constraint = given.text("constraint")
     else:
-        wanted = set(given.list("constraint_on"))
+        wanted = set()
+        for place, name in enumerate(given.list("constraint_on")):
+            if name not in table.by_sql_name:
+                raise NotExists(f'column "{name}" does not exist', given.at(f"constraint_on[{place}]"))
+            wanted.add(name)
         keys = [*table.catalog.unique_keys, *filter(None, [table.catalog.primary_key])]
         found = next((key.name for key in keys if set(key.columns) == wanted), None)
         if found is None:
