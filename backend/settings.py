@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AnyHttpUrl,
@@ -15,6 +15,9 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEFAULT_SYSTEM_PROMPT = "You are a helpful assistant. Answer in the language of the question, in Markdown."
 
@@ -118,10 +121,15 @@ class SettingsError(Exception):
     """The environment is wrong; one line for each variable, without its value."""
 
 
-def load_settings() -> Settings:
-    """Raises SettingsError."""
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Of this process's environment, or of another process's `environment`. Raises SettingsError."""
+    given = {
+        field: value
+        for field in Settings.model_fields
+        if environment is not None and (value := environment.get(variable_of(field)))
+    }
     try:
-        return Settings()
+        return Settings(**given)  # type: ignore[arg-type]  # texts, which it reads as those of the environment
     except ValidationError as exc:
         raise SettingsError("\n".join(_line(error) for error in exc.errors(include_input=False))) from None
 

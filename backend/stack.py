@@ -27,6 +27,7 @@ from backend.children import Children, Console
 from backend.embedded_postgres import EmbeddedPostgresError
 from backend.installation import DATABASE, OWNER, OWNER_PASSWORD, ROOT, Installation, InstallationError
 from backend.migrations import MigrationError, migrate
+from backend.settings import SettingsError, load_settings
 
 if TYPE_CHECKING:
     import subprocess
@@ -46,6 +47,7 @@ def up() -> int:
     try:
         installation = Installation()
         installation.create_secrets()
+        _check_settings(installation)
         with _only_launcher(installation):
             asyncio.run(_Stack(installation, console).run())
     except (StackError, InstallationError, EmbeddedPostgresError, MigrationError) as error:
@@ -196,6 +198,14 @@ def _only_launcher(installation: Installation) -> Iterator[None]:
                 "CHAT_DATA_DIR and ports"
             ) from cause
         yield
+
+
+def _check_settings(installation: Installation) -> None:
+    """What the backend would refuse is said before anything starts, not among the lines of the others."""
+    try:
+        load_settings(stack_environment.backend(installation))
+    except SettingsError as error:
+        raise StackError("; ".join(str(error).splitlines())) from None
 
 
 def _check_ports(installation: Installation) -> None:

@@ -31,7 +31,7 @@ CHECKPOINT_EVERY = 2.0
 #: A checkpoint that takes longer is given up, so that another is tried while the lease still lasts. Seconds.
 CHECKPOINT_WITHIN = 3.0
 #: How long the end of an answer is tried to be saved while the database is away, in seconds.
-SAVE_FOR = 30.0
+SAVE_FOR = 300.0
 #: The same for an answer that the end of the process interrupts.
 SAVE_AT_END_FOR = 3.0
 #: Characters that the database takes for one message.

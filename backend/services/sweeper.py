@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import psycopg
 import psycopg_pool
@@ -14,7 +15,6 @@ from backend.services.hasura_client import HasuraError
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from uuid import UUID
 
     from psycopg_pool import AsyncConnectionPool
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 #: Between two looks, in seconds.
 EVERY = 3.0
-#: After an outage living writers get a lease's length to renew theirs, before anybody calls them dead.
+#: After an outage of GraphQL or of the database living writers get a lease's length to renew theirs, before anybody
+#: calls them dead.
 AFTER_OUTAGE = 10.0
 #: Answers that are ended in one go.
 AT_ONCE = 100
+_NOBODY = UUID(int=0)
 
 # Ids only: what is in an answer is GraphQL's to read and to write. The lease is on the database's clock.
 _ABANDONED = """
@@ -62,14 +64,18 @@ class Sweeper:
         return sum([await self._end(*row) for row in abandoned])
 
     async def _run(self) -> None:
+        outage = False
         while True:
-            pause = EVERY
             try:
+                await self._client.ping(self._tokens.assistant(_NOBODY))
+                if outage:
+                    await asyncio.sleep(AFTER_OUTAGE)
                 await self.sweep()
+                outage = False
             except (psycopg.Error, psycopg_pool.PoolTimeout, HasuraError) as exc:
-                log.warning("sweep_failed", cause=type(exc).__name__)
-                pause = AFTER_OUTAGE
-            await asyncio.sleep(pause)
+                log.warning("sweep_failed", cause=repr(exc))
+                outage = True
+            await asyncio.sleep(EVERY)
 
     async def _end(self, message_id: UUID, user_id: UUID, lease_until: datetime) -> bool:
         ended = await self._client.fail_abandoned_answer(

@@ -15,8 +15,10 @@ from backend.services import reply as reply_module
 from backend.services.hasura_client import HasuraClient, Unauthorized, Unavailable
 from backend.services.replies import answer_id
 from backend.services.tokens import Tokens
+from tests.backend import model_server as scripts
 from tests.backend.conftest import assert_problem, engine_process, register, running, serving, settings_for
 from tests.backend.model_server import ANSWER, model_server
+from tests.backend.sse import Reader
 from tests.backend.test_chat import ask
 from tests.conftest import free_port, make_user
 
@@ -87,6 +89,41 @@ async def test_an_answer_is_saved_although_graphql_was_away_when_it_ended(
                 async with asyncio.timeout(30):
                     name, done = (await turn)[-1]
     assert (name, done["content"], done["message_id"]) == ("done", "".join(ANSWER), str(answer_id(chosen)))
+
+
+async def test_an_answer_outlives_an_outage_that_is_longer_than_its_lease(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer lives, and could not renew: nobody calls it dead before it had the time to."""
+    monkeypatch.setitem(scripts.STREAMS, "#long", [step for n in range(400) for step in (f"{n} ", 0.05)])
+    port, chosen = free_port(), uuid4()
+    with ExitStack() as engines:
+        await asyncio.to_thread(engines.enter_context, engine_process(database_url, port))
+        async with model_server() as model:
+            settings = settings_for(
+                database_url,
+                f"http://127.0.0.1:{port}/v1/graphql",
+                llm_base_url=model.base_url,
+                llm_model="tiny",
+            )
+            async with serving(create_app(settings)) as api, serving(create_app(settings)) as other:
+                ada = await register(api)
+                made = await api.post("/api/chat/sessions", json={}, headers=ada.headers)
+                turn = asyncio.create_task(ask(api, ada, made.json()["session_id"], "#long", chosen))
+                while not model.requests:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                follower = Reader(ada)
+                following = asyncio.create_task(follower.resume(other, chosen))
+                while not follower.text:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                await asyncio.to_thread(engines.close)
+                await asyncio.sleep(12)
+                await asyncio.to_thread(engines.enter_context, engine_process(database_url, port))
+                async with asyncio.timeout(60):
+                    name, done = (await turn)[-1]
+                    await following
+    assert (name, done["status"]) == ("done", "complete")
+    assert done["content"] == follower.text == "".join(f"{n} " for n in range(400))
 
 
 async def test_the_database_of_the_accounts_goes_and_comes_back(

@@ -25,6 +25,7 @@ from tests.backend.conftest import Person, assert_problem, running, serving
 from tests.backend.model_server import ANSWER, ModelServer, model_server
 from tests.backend.sse import Reader, longer_than
 from tests.backend.test_chat import with_model
+from tests.conftest import RedisServer
 
 WHOLE = "".join(ANSWER)
 JSON = {"Accept": "application/json"}
@@ -504,6 +505,45 @@ class TestTheDead:
         )
         await reading
         assert (reader.text, reader.last.name, reader.cuts) == ("One, two, three.", "done", [])
+
+
+class TestWithoutTheBus:
+    async def test_when_redis_dies_answers_are_followed_and_stopped_all_the_same(
+        self,
+        backend_database: str,
+        graphql_url: str,
+        model: ModelServer,
+        redis_server: RedisServer,
+        hasura: HasuraClient,
+        ada: Person,
+        session: UUID,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        words = [f"{n} " for n in range(100)]
+        monkeypatch.setitem(scripts.STREAMS, "#long", [step for word in words for step in (word, 0.05)])
+        apps = [
+            with_model(backend_database, graphql_url, model.base_url, redis_url=redis_server.url)
+            for _ in range(2)
+        ]
+        async with serving(apps[0]) as here, serving(apps[1]) as there:
+            followed, stopped = uuid4(), uuid4()
+            reader = Reader(ada)
+            await reader.read(here, longer_than(0), session_id=session, content="#long", message_id=followed)
+            following = asyncio.create_task(reader.resume(there, followed))
+            await Reader(ada).read(
+                here, longer_than(0), session_id=session, content="#long", message_id=stopped
+            )
+            async with asyncio.timeout(20):
+                while len(reader.text) < 20:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            redis_server.kill()
+            answer = (await there.post(f"/api/chat/{stopped}/stop", headers=ada.headers)).json()
+            assert answer["status"] == "stopped"
+            await following
+            assert reader.text == "".join(words)
+            assert (reader.last.name, reader.cuts) == ("done", [])
+            after = await row(hasura, ada, answer_id(stopped))
+            assert (after.status, after.content) == ("stopped", answer["content"])
 
 
 async def begin(

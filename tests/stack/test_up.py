@@ -183,6 +183,27 @@ def test_two_settings_with_one_port_are_named(place: dict[str, str]) -> None:
     assert "CHAT_WEB_PORT and CHAT_API_PORT are both" in said.stdout
 
 
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        (
+            {"CHAT_LLM_BASE_URL": "http://127.0.0.1:11434/v1"},
+            "CHAT_LLM_MODEL is missing: name the model that CHAT_LLM_BASE_URL serves",
+        ),
+        ({"CHAT_LLM_TOTAL_TIMEOUT": "soon"}, "CHAT_LLM_TOTAL_TIMEOUT is wrong: "),
+    ],
+)
+def test_what_the_backend_would_refuse_is_one_line_before_anything_starts(
+    place: dict[str, str], variables: dict[str, str], line: str
+) -> None:
+    said = run(place | variables, "up")
+    assert said.returncode == 1
+    (only,) = said.stdout.splitlines()
+    assert line in only
+    assert "Traceback" not in said.stdout + said.stderr
+    assert not Path(place["CHAT_DATA_DIR"], "postgres").exists()
+
+
 def test_without_a_running_stack_the_other_commands_say_so(place: dict[str, str]) -> None:
     for command, text in ((["doctor"], "is the stack running?"), (["token", "ada"], "is the stack running")):
         said = run(place, *command)
