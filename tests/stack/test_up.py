@@ -201,7 +201,6 @@ def test_what_the_backend_would_refuse_is_one_line_before_anything_starts(
     (only,) = said.stdout.splitlines()
     assert line in only
     assert "Traceback" not in said.stdout + said.stderr
-    assert not Path(place["CHAT_DATA_DIR"], "postgres").exists()
 
 
 def test_without_a_running_stack_the_other_commands_say_so(place: dict[str, str]) -> None:
