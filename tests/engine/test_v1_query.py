@@ -172,7 +172,7 @@ async def test_pg_dump_gives_a_migration(shop: Shop) -> None:
         ),
         (
             "insert",
-            {"returning": ["nope"], "on_conflict": {}},
+            {"returning": ["nope"], "on_conflict": {"action": "update"}},
             '$.args.returning: no such column exists: "nope"',
         ),
         ("select", {"limit": "3"}, "$.limit: parsing Int failed, expected Number, but encountered String"),

@@ -196,14 +196,18 @@ async def count(run: Run, args: Any) -> Any:
 async def insert(run: Run, args: Any) -> Any:
     """``{"table", "objects", "returning"?, "on_conflict"?: {"constraint" | "constraint_on", "action"}}``."""
     rows = _Rows(run, args, "insert")
-    rows.returning()  # its mistakes are told before those of the conflict
+    conflict = None
+    if rows.given.given.get("on_conflict") is not None:
+        conflict = Arguments(rows.given.object("on_conflict"), "$.args.on_conflict")
+        if "action" not in conflict.given:
+            raise ParseFailed("the key 'action' was not present", "$.on_conflict")
+    rows.returning()  # its mistakes are told before those of the constraint
     objects = [
         rows.names(expect(dict, each, f"$.args.objects[{place}]", "Object"), f"$.args.objects[{place}]")
         for place, each in enumerate(rows.given.list("objects"))
     ]
     rows.variable("objects", f"[{rows.type(rows.table, 'insert_input')}!]!", objects)
-    if rows.given.given.get("on_conflict") is not None:
-        conflict = Arguments(rows.given.object("on_conflict"), "$.args.on_conflict")
+    if conflict is not None:
         given = list(dict.fromkeys(name for each in objects for name in each))
         rows.variable(
             "on_conflict", rows.type(rows.table, "on_conflict"), _on_conflict(rows.table, conflict, given)
@@ -295,8 +299,6 @@ def _order(table: Table, given: Any, at: str) -> list[dict[str, Any]]:
 
 
 def _on_conflict(table: Table, given: Arguments, columns: list[str]) -> dict[str, Any]:
-    if "action" not in given.given:
-        raise ParseFailed("the key 'action' was not present", "$.on_conflict")
     action = given.text("action")
     if action not in ("update", "ignore"):
         raise ParseFailed('Expecting either "update" or "ignore"', given.at("action"))
