@@ -27,6 +27,10 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None]] = [
     ("GET", "/api/chat/history/{session}", None),
     ("POST", "/api/chat", {"session_id": "{session}", "content": "how many messages?"}),
     ("GET", "/api/chat/sessions/user/{user}", None),
+    ("GET", "/api/chat/{message}/stream", None),
+    ("POST", "/api/chat/{message}/stop", None),
+    ("POST", "/api/chat/{message}/continue", None),
+    ("POST", "/api/chat/{message}/regenerate", {}),
 ]
 #: Routes that name nothing of anybody, or only what the caller holds (a refresh token).
 NAMELESS = {
@@ -45,7 +49,7 @@ NAMELESS = {
 def test_every_route_is_here() -> None:
     app = create_app(settings_for("postgresql://", "http://127.0.0.1:1/"))
     served = {
-        (method, path.replace("{session_id}", "{session}").replace("{user_id}", "{user}"))
+        (method, path.replace("_id}", "}"))
         for path, operations in app.openapi()["paths"].items()
         for method in (name.upper() for name in operations)
     }
@@ -58,11 +62,12 @@ async def _ask(
     method: str,
     path: str,
     body: dict[str, Any] | None,
-    session: UUID,
-    user: UUID,
+    **names: object,
 ) -> httpx.Response:
     def fill(text: str) -> str:
-        return text.replace("{session}", str(session)).replace("{user}", str(user))
+        for name, value in names.items():
+            text = text.replace(f"{{{name}}}", str(value))
+        return text
 
     sent = None if body is None else json.loads(fill(json.dumps(body)))
     return await api.request(method, fill(path), json=sent, headers=who.headers)
@@ -82,13 +87,16 @@ async def test_what_is_anothers_looks_like_what_does_not_exist(
     made = (await api.post("/api/chat/sessions", json={"title": "Ada's"}, headers=ada.headers)).json()
     session = UUID(made["session_id"])
     own = f"/api/chat/sessions/{session}"
-    await api.post(f"{own}/messages", json={"content": "Ada's secret"}, headers=ada.headers)
+    question = {"session_id": str(session), "content": "Ada's secret", "message_id": str(uuid4())}
+    json_please = {"Accept": "application/json"}
+    assert (await api.post("/api/chat", json=question, headers=ada.headers | json_please)).is_success
     if deleted:
         await api.delete(own, headers=ada.headers)
     before = await _state(api, ada, deleted)
 
-    foreign = await _ask(api, bob, method, path, body, session, ada.id)
-    unknown = await _ask(api, bob, method, path, body, uuid4(), uuid4())
+    names = {"session": session, "user": ada.id, "message": question["message_id"]}
+    foreign = await _ask(api, bob, method, path, body, **names)
+    unknown = await _ask(api, bob, method, path, body, **{name: uuid4() for name in names})
 
     ours, theirs = assert_problem(foreign, 404, "not-found"), assert_problem(unknown, 404, "not-found")
     assert {**ours, "trace_id": ""} == {**theirs, "trace_id": ""}
