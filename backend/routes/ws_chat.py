@@ -13,7 +13,7 @@ from pydantic import StringConstraints
 from backend.deps import CurrentServices
 from backend.errors import EXPECTED, Invalid, NotFound, Unauthenticated, problem_of
 from backend.routes.text import PlainText
-from backend.routes.ws_connection import Socket, admitted, until_one_ends
+from backend.routes.ws_connection import Socket, serve, until_one_ends
 from backend.routes.ws_events import (
     CHAT_CLIENT,
     Ack,
@@ -59,12 +59,15 @@ async def chat(
     answer: Answers = [],  # noqa: B006  FastAPI copies it
     client: ClientName = None,
 ) -> None:
-    async with (
-        admitted(websocket, services, session_id) as socket,
-        services.presence.room(session_id) as room,
-        room.joined(socket.user.id, client) as connection_id,
-    ):
-        await Talk(socket, room, connection_id, _cursor_of(cursor), _read_of(answer)).run()
+    async def talk(socket: Socket) -> None:
+        seen, read = _cursor_of(cursor), _read_of(answer)
+        async with (
+            services.presence.room(session_id) as room,
+            room.joined(socket.user.id, client) as connection_id,
+        ):
+            await Talk(socket, room, connection_id, seen, read).run()
+
+    await serve(websocket, services, session_id, talk)
 
 
 class Talk:

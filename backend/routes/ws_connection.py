@@ -7,7 +7,7 @@ slow reader costs one state and one event. Whoever takes none for too long is dr
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -36,7 +36,7 @@ from backend.services.open_sockets import TooManySockets
 from backend.services.tokens import InvalidToken, User
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 
 #: Seconds until the first frame, where the handshake had no token.
 AUTH_WITHIN = 10.0
@@ -186,14 +186,18 @@ class Socket:
         return "*" in allowed or origin in allowed or urlsplit(origin).netloc == host
 
 
-@asynccontextmanager
-async def admitted(websocket: WebSocket, services: Services, session_id: UUID) -> AsyncIterator[Socket]:
-    """A socket whose caller owns the session. What goes wrong inside is said to the client, and ends it."""
+async def serve(
+    websocket: WebSocket,
+    services: Services,
+    session_id: UUID,
+    talk: Callable[[Socket], Awaitable[None]],
+) -> None:
+    """`talk` with a caller who owns the session. What goes wrong is said to the client, and ends it."""
     socket = Socket(websocket, services, session_id)
     try:
         await socket.admit()
         with services.open_sockets.place(socket.user.id):
-            yield socket
+            await talk(socket)
     except WebSocketDisconnect:
         pass
     except TooManySockets:

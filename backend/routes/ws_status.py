@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, WebSocket
 
 from backend.deps import CurrentServices
-from backend.routes.ws_connection import Socket, admitted, until_one_ends
+from backend.routes.ws_connection import Socket, serve, until_one_ends
 from backend.routes.ws_events import STATUS_CLIENT, Auth, Connected, Health, PresenceSeen
 from backend.services.bus import BusDown
 from backend.services.hasura_client import HasuraError
@@ -24,19 +24,19 @@ LOOK_EVERY = 10.0
 
 @router.websocket("/ws/status/{session_id}")
 async def status(websocket: WebSocket, session_id: UUID, services: CurrentServices) -> None:
-    async with (
-        admitted(websocket, services, session_id) as socket,
-        services.presence.room(session_id) as room,
-    ):
+    async def talk(socket: Socket) -> None:
         connection_id = uuid4().hex
         await socket.greet(connection_id)
-        await until_one_ends(
-            _listen(socket, connection_id),
-            _show_presence(socket, room),
-            _show_health(socket),
-            _until_deleted(socket),
-            socket.until_expiry(),
-        )
+        async with services.presence.room(session_id) as room:
+            await until_one_ends(
+                _listen(socket, connection_id),
+                _show_presence(socket, room),
+                _show_health(socket),
+                _until_deleted(socket),
+                socket.until_expiry(),
+            )
+
+    await serve(websocket, services, session_id, talk)
 
 
 async def _listen(socket: Socket, connection_id: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import structlog
 import websockets
 
 from backend.main import create_app
@@ -24,6 +25,14 @@ from tests.backend.conftest import JWT_SECRET, Person, engine_process, serving, 
 from tests.backend.sockets import connected, new_session, refused
 from tests.backend.test_process import backend, until_ready
 from tests.conftest import free_port
+
+
+@pytest.fixture(autouse=True)
+def no_defect() -> Iterator[None]:
+    """However a connection ends, it was foreseen."""
+    with structlog.testing.capture_logs() as lines:
+        yield
+    assert [line for line in lines if line["event"] == "unexpected_error"] == []
 
 
 @pytest.fixture(scope="module")
