@@ -164,6 +164,30 @@ async def test_a_cleared_conversation_ends_the_answer_for_its_listeners(
         await client.wait("pong", id=1)
 
 
+async def test_a_stranger_stops_and_hears_nothing(
+    two: list[httpx.AsyncClient], ada: Person, bob: Person
+) -> None:
+    hers, his = await new_session(two[0], ada), await new_session(two[1], bob)
+    question, listener = str(uuid4()), Listener()
+    async with (
+        connected(two[0], f"/ws/chat/{hers}", ada) as owner,
+        connected(two[1], f"/ws/chat/{his}", bob) as stranger,
+    ):
+        await stranger.wait("ready")
+        await owner.send("send", id=question, content="#stall here")
+        await listener.hear(owner, "Half an ")
+        await stranger.send("stop", message_id=listener.answer_id)
+        assert (await stranger.wait("error"))["problem"]["status"] == 404
+        await stranger.send("send", id=question, content="#stall here")
+        refused = await stranger.wait("error", id=question)
+        assert (refused["problem"]["status"], "stored" in refused["problem"]) == (409, False)
+        await stranger.send("ping", id=1)
+        await stranger.wait("pong", id=1)
+        assert stranger.passed == []
+        await owner.send("stop", message_id=listener.answer_id)
+        await listener.hear(owner, "stopped")
+
+
 async def test_the_example_of_the_docs_runs_and_survives_a_lost_connection(
     two: list[httpx.AsyncClient], ada: Person, hasura: HasuraClient
 ) -> None:
