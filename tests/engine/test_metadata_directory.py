@@ -25,6 +25,7 @@ def test_the_project_s_folder_is_a_whole_document() -> None:
     (source,) = document["sources"]
     assert [table["table"]["name"] for table in source["tables"]] == [
         "chat_messages",
+        "chat_read_marks",
         "chat_sessions",
         "users",
     ]
