@@ -29,7 +29,10 @@ def test_the_project_s_folder_is_a_whole_document() -> None:
         "chat_sessions",
         "users",
     ]
-    assert [f["function"]["name"] for f in source["functions"]] == ["update_session_message_count"]
+    assert [f["function"]["name"] for f in source["functions"]] == [
+        "choose_chat_message_version",
+        "update_session_message_count",
+    ]
     assert Metadata.model_validate(document).sources[0].name == "default"
 
 
