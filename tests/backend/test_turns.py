@@ -116,6 +116,8 @@ class TestResuming:
             )
         gone = await chat.get(f"/api/chat/{question}/stream", headers=ada.headers)
         assert_problem(gone, 404, "not-found")
+        body = {"session_id": str(session), "content": "into nothing"}
+        assert_problem(await chat.post("/api/chat", json=body, headers=ada.headers), 404, "not-found")
 
     async def test_bytes_grow_with_the_answer_not_with_its_square(
         self, chat: httpx.AsyncClient, ada: Person, session: UUID
