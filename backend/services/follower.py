@@ -40,7 +40,7 @@ class Followers:
 
     def follow(self, answer: ChatMessage) -> Growth:
         growth = self._following.get(answer.message_id)
-        if growth is None or growth.ended.is_set() or growth.run != answer.metadata.get("run"):
+        if growth is None or growth.ended.is_set() or growth.run != _run_of(answer):
             growth = self._following[answer.message_id] = Growth.of(answer)
             task = asyncio.create_task(self._run(answer, growth), name=f"follow-{answer.message_id}")
             self._tasks.add(task)
@@ -108,9 +108,13 @@ class Followers:
         except HasuraError as exc:
             growth.end(None, exc)
             return
-        if row is None or str(row.metadata.get("run", "")) != growth.run:
+        if row is None or _run_of(row) != growth.run:
             growth.end(None, Superseded())
         elif row.status != "streaming":
             growth.end(row)
         elif len(row.content) > len(growth.text):
             growth.add(row.content[len(growth.text) :])
+
+
+def _run_of(answer: ChatMessage) -> str:
+    return str(answer.metadata.get("run", ""))

@@ -60,8 +60,13 @@ async def test_an_answer_is_begun_once_and_ended_with_a_token_minted_as_shown(
         {"insert_chat_messages_one": {"message_id": chosen}},
         {"insert_chat_messages_one": None},
     )
-    ended = await graphql(graphql_url, token, operation("End"), message_id=chosen, content="because")
-    assert ended == {"update_chat_messages": {"affected_rows": 1}}
+    for name, content, rows in (
+        ("Checkpoint", "be", 1),
+        ("End", "because", 1),
+        ("Checkpoint", "too late", 0),
+    ):
+        done = await graphql(graphql_url, token, operation(name), message_id=chosen, content=content)
+        assert done == {"update_chat_messages": {"affected_rows": rows}}
     saved = (await hasura.get_chat_messages(ada.access_token, session.session_id)).items[-1]
     assert (saved.content, saved.status, saved.role) == ("because", "complete", "assistant")
 
