@@ -99,6 +99,40 @@ async def test_a_chat_that_is_begun_offline_is_one_chat(
     await expect(item(page, "Which vegetables can I sow in March?")).to_contain_text("4 messages")
 
 
+async def test_what_is_written_while_the_first_message_is_on_its_way_belongs_to_the_same_chat(
+    stack: Stack, visitors: Any
+) -> None:
+    page = await (await visitors(stack)).register()
+    go = asyncio.Event()
+
+    async def later(route: Any) -> None:
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/outbox", later)
+    await send(page, "The first one")
+    await page.get_by_test_id("message-input").fill("The second one, half wr")
+    go.set()
+    await expect(page).to_have_url(re.compile("/chat/.+"))
+    await expect(page.get_by_test_id("message-input")).to_have_value("The second one, half wr")
+    await page.get_by_test_id("message-input").press_sequentially("itten")
+    await page.get_by_test_id("message-input").press("Enter")
+    await expect(questions(page)).to_have_text(["The first one", "The second one, half written"])
+    await expect(item(page, "The first one")).to_contain_text("4 messages")
+    await expect(page.get_by_test_id("session-item")).to_have_count(1)
+
+
+async def test_the_first_of_several_messages_names_a_chat_without_a_name(stack: Stack, visitors: Any) -> None:
+    page = await (await visitors(stack)).register()
+    await page.get_by_test_id("new-chat").click()
+    await page.get_by_test_id("title-input").press("Enter")
+    await expect(page.get_by_test_id("session-title")).to_have_text("New chat")
+    await send(page, "Tomatoes")
+    await send(page, "Cucumbers")
+    await expect(answers(page)).to_have_count(2)
+    await expect(page.get_by_test_id("session-title")).to_have_text("Tomatoes")
+
+
 async def test_what_waits_can_be_changed_or_given_up(stack: Stack, e2e_database: str, visitors: Any) -> None:
     ada = await visitors(stack)
     page = await ada.register()

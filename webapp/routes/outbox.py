@@ -19,7 +19,7 @@ from webapp.services import services
 from webapp.services.api import ApiError, ApiUnavailable
 from webapp.services.logins import SignedOut
 from webapp.state.calls import with_token
-from webapp.state.rows import LONGEST_MESSAGE, title_from
+from webapp.state.rows import DEFAULT_TITLE, LONGEST_MESSAGE, title_from
 from webapp.state.wording import explain
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ async def discard(request: Request) -> Response:
 
 async def _deliver(login_id: str, delivery: Delivery) -> None:
     """Raises SignedOut, HasuraError, ApiError."""
-    graphql, api, title = services().graphql, services().api, title_from(delivery.content)
+    api, title = services().api, title_from(delivery.content)
     session_id = delivery.session_id
     if delivery.title == "create":
         await _create(login_id, session_id, title)
     elif delivery.title == "name":
-        await with_token(login_id, lambda token: graphql.update_chat_session(token, session_id, title=title))
+        await _name(login_id, session_id, title)
     try:
         await with_token(
             login_id,
@@ -114,6 +114,14 @@ async def _create(login_id: str, session_id: UUID, title: str) -> None:
         await with_token(
             login_id, lambda token: graphql.update_chat_session(token, session_id, is_active=True)
         )
+
+
+async def _name(login_id: str, session_id: UUID, title: str) -> None:
+    """Unless it has a name, or a message that named it."""
+    graphql = services().graphql
+    session = await with_token(login_id, lambda token: graphql.get_chat_session(token, session_id))
+    if (session.title, session.total_messages) == (DEFAULT_TITLE, 0):
+        await with_token(login_id, lambda token: graphql.update_chat_session(token, session_id, title=title))
 
 
 async def _remove_empty(login_id: str, session_id: UUID) -> None:

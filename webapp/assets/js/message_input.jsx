@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "react";
 import { useParams } from "react-router";
 import { add, newId, useOutbox, useOwner } from "$/public/js/outbox.js";
-import { EDIT, belongs } from "$/public/js/pending_messages.jsx";
+import { EDIT, belongs, draftKey as draftKeyOf } from "$/public/js/pending_messages.jsx";
 
 const SUGGEST = "chat-suggest";
 
@@ -19,7 +19,7 @@ export function MessageInput({ owner: told, unnamedId, answeringId, longest, onS
   const [problem, setProblem] = useState("");
   const [empty, setEmpty] = useState(true);
   const [stopping, setStopping] = useState("");
-  const draftKey = `chat-draft:${owner}:${sessionId || "new"}`;
+  const draftKey = draftKeyOf(owner, sessionId);
   const stops = empty && answeringId !== "";
 
   // `origin` is the message that this text was, if it was one: unchanged, it is sent as that again.
@@ -87,6 +87,7 @@ export function MessageInput({ owner: told, unnamedId, answeringId, longest, onS
     }
     field.current.value = "";
     keep();
+    if (matchMedia("(pointer: fine)").matches) field.current.focus({ preventScroll: true });
   };
 
   const stop = () => {

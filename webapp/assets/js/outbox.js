@@ -12,6 +12,8 @@ const KEEP_SENT = 60000;
 const KEEP_SHOWN = 1000;
 const LONGEST_WAIT = 15000;
 const PATIENCE = 30000;
+// Nothing waits for longer, whatever the server named: a clock that was set back must not hold a message for ever.
+const LONGEST_NAMED = 120000;
 // This many in that time (ms), all sessions together; the rest waits, and says so.
 const BURST = 8;
 const BURST_TIME = 10000;
@@ -47,6 +49,11 @@ const items = (owner) => {
     snapshot = { owner, raw, items: list.sort((a, b) => a.at - b.at) };
   }
   return snapshot.items;
+};
+
+const remaining = (item) => {
+  const left = item.next - Date.now();
+  return left > 0 && left <= LONGEST_NAMED ? left : 0;
 };
 
 const changed = () => listeners.forEach((listener) => listener());
@@ -129,7 +136,7 @@ const trySend = async (owner, item) => {
     update(owner, item.id, {
       state: "pending",
       problem,
-      next: Date.now() + (seconds ? seconds * 1000 : backoff(item.tries)),
+      next: Date.now() + (seconds ? Math.min(seconds * 1000, LONGEST_NAMED) : backoff(item.tries)),
     });
   try {
     const answer = await post("/outbox", {
@@ -157,11 +164,12 @@ const due = (owner) => {
   const busy = new Set();
   let soonest = Infinity;
   for (const item of items(owner)) {
-    if (item.state === "sent" && item.next <= Date.now()) {
+    const left = remaining(item);
+    if (item.state === "sent" && !left) {
       remove(owner, item.id);
       continue;
     }
-    const waits = item.state === "sent" || (item.state === "pending" && item.next > Date.now());
+    const waits = item.state === "sent" || (item.state === "pending" && left > 0);
     if (waits) soonest = Math.min(soonest, item.next);
     if (item.state === "failed" || item.state === "sent" || busy.has(item.sessionId)) continue;
     if (!waits) return { item };

@@ -6,6 +6,7 @@ import { forget, retry, useOutbox, useOwner, withdraw } from "$/public/js/outbox
 
 const MAKES = (item) => item.title === "create";
 export const EDIT = "chat-edit";
+export const draftKey = (owner, sessionId) => `chat-draft:${owner}:${sessionId || "new"}`;
 
 // A front page shows the messages that make a session, until there is one.
 export const belongs = (item, sessionId) => (sessionId ? item.sessionId === sessionId : MAKES(item));
@@ -37,9 +38,12 @@ export function PendingMessages({ owner: told, askedIds, editable, label }) {
   }, [waiting]);
 
   useEffect(() => {
-    // Whoever has begun to write something else here stays.
-    const busy = document.querySelector(".message-input")?.value;
-    if (arrived && !busy) navigate(`/chat/${arrived.sessionId}`);
+    if (!arrived) return;
+    // What is being written meanwhile comes along.
+    const draft = localStorage.getItem(draftKey(owner, ""));
+    if (draft) localStorage.setItem(draftKey(owner, arrived.sessionId), draft);
+    localStorage.removeItem(draftKey(owner, ""));
+    navigate(`/chat/${arrived.sessionId}`);
   }, [arrived?.sessionId]);
 
   useEffect(() => {
