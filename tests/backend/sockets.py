@@ -27,7 +27,7 @@ class Client:
         await self.connection.send(json.dumps({"type": type_, **members}, default=str))
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             event: dict[str, Any] = json.loads(await self.connection.recv())
         return event
 
