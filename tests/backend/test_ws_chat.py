@@ -316,8 +316,12 @@ async def test_a_users_connections_are_bounded(served: httpx.AsyncClient, ada: P
                 await client.wait("ready")
             async with connected(served, path, ada) as four:
                 assert (await four.end())[0] == 4429
-        async with connected(served, path, ada) as again:
-            assert (await again.next())["type"] == "ready"
+        # A place is free once its connection is wound up, a moment after it ended.
+        first = "error"
+        while first == "error":
+            async with connected(served, path, ada) as again:
+                first = (await again.next())["type"]
+        assert first == "ready"
 
 
 async def test_messages_over_the_limit_are_refused_and_the_connection_stays(
