@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up test cases bench-engine console lint lock clean chromium
+.PHONY: help up test cases faults bench-engine console lint lock clean chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,6 +21,10 @@ test: $(VENV)/.development chromium ## Run every test. A part: make test ARGS="t
 
 cases: $(VENV)/.development ## Hasura's own test cases, where present. A part: make cases ARGS="--area run_sql -v"
 	@$(BIN)/python -m tests.cases $(ARGS)
+
+faults: $(VENV)/.development chromium ## Kill every process again and again under load; see that nothing is lost.
+	@$(BIN)/python -m webapp.build
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own speed and PostGraphile (needs wrk).
 	@$(BIN)/python -m tests.bench $(ARGS)
