@@ -120,7 +120,7 @@ async def _load(
         stopping.set()
         await asyncio.gather(*working)
         with world.connect() as connection:
-            settled_after = await verdict.settled(connection)
+            settled_after = await verdict.settled(connection, ledger)
             clients = [*queries, *(Socket(user) for user in sockets), *people]
             ledger.complaints += await stragglers(clients, connection)
         for task in listening:

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 #: A dead writer's lease and the sweepers' rounds are far shorter. Seconds.
 SETTLES_WITHIN = 60.0
 
+_UNFINISHED = "SELECT count(*) FROM chat_messages WHERE status IN ('streaming', 'pending')"
 
-async def settled(connection: Connection) -> float:
-    """Seconds until no answer is unfinished; SETTLES_WITHIN when some still are."""
+
+async def settled(connection: Connection, ledger: Ledger) -> float:
+    """Seconds until every promised message is there and no answer is unfinished; at most SETTLES_WITHIN."""
     began = time.monotonic()
     while (waited := time.monotonic() - began) < SETTLES_WITHIN:
-        if (
-            _one(connection, "SELECT count(*) FROM chat_messages WHERE status IN ('streaming', 'pending')")
-            == 0
-        ):
+        arrived = _one(connection, "SELECT count(*) FROM chat_messages WHERE role = 'user'")
+        if arrived >= ledger.count and _one(connection, _UNFINISHED) == 0:
             return waited
         await asyncio.sleep(0.2)
     return SETTLES_WITHIN
@@ -35,9 +35,7 @@ async def settled(connection: Connection) -> float:
 def findings(connection: Connection, ledger: Ledger) -> Iterator[str]:
     """Everything that is not as promised."""
     yield from ledger.complaints
-    unfinished = _one(
-        connection, "SELECT count(*) FROM chat_messages WHERE status IN ('streaming', 'pending')"
-    )
+    unfinished = _one(connection, _UNFINISHED)
     if unfinished:
         yield f"{unfinished} answers have never ended"
     for session, kept, counted in connection.execute(
