@@ -35,9 +35,11 @@ async def settled(connection: Connection, ledger: Ledger) -> float:
 def findings(connection: Connection, ledger: Ledger) -> Iterator[str]:
     """Everything that is not as promised."""
     yield from ledger.complaints
-    unfinished = _one(connection, _UNFINISHED)
-    if unfinished:
-        yield f"{unfinished} answers have never ended"
+    for answer, lease in connection.execute(
+        "SELECT message_id, extract(epoch FROM lease_until - clock_timestamp())::int FROM chat_messages"
+        " WHERE status IN ('streaming', 'pending')"
+    ):
+        yield f"answer {answer} has never ended; the lease of its writer ends in {lease} s"
     for session, kept, counted in connection.execute(
         "SELECT s.session_id, s.total_messages, count(m.id) FROM chat_sessions AS s"
         " LEFT JOIN chat_messages AS m USING (session_id) GROUP BY s.id HAVING s.total_messages <> count(m.id)"
