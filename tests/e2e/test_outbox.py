@@ -189,6 +189,7 @@ async def test_two_tabs_show_what_waits_and_send_it_once(
     assert await asked(e2e_database, ada.name) == ["Before", "From the first tab", "From the second tab"]
 
 
+@pytest.mark.timeout(240)
 async def test_whoever_sends_very_fast_is_told_so_and_everything_arrives_in_order(
     stack: Stack, e2e_database: str, visitors: Any, shoot: Any
 ) -> None:

@@ -263,6 +263,7 @@ async def test_an_answer_whose_writer_dies_ends_and_can_be_gone_on_with(
     await expect(answers(page)).to_contain_text("One, two.")
 
 
+@pytest.mark.timeout(300)
 async def test_a_word_of_an_answer_costs_the_browser_little_more_than_the_word(
     model_stack: Stack, e2e_database: str, model: Model, visitors: Any, record_property: Any
 ) -> None:
@@ -286,7 +287,7 @@ async def test_a_word_of_an_answer_costs_the_browser_little_more_than_the_word(
     model.words, model.pause = [f"token{number % 10} " for number in range(tokens)], 0.002
     received.clear()
     await send(page, "Write much")
-    await expect(answers(page)).to_have_count(101, timeout=120_000)
+    await expect(answers(page)).to_have_count(101, timeout=240_000)
     per_token = sum(received) / tokens
     record_property("bytes_per_token", round(per_token, 1))
     assert per_token < 100
