@@ -57,6 +57,13 @@ async def model() -> AsyncIterator[Model]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def obedient(request: pytest.FixtureRequest) -> None:
+    """No test meets the model as another left it."""
+    if "model" in request.fixturenames:
+        request.getfixturevalue("model").obey()
+
+
 @pytest.fixture(scope="session")
 def model_stack(
     e2e_database: str,

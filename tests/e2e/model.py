@@ -28,18 +28,22 @@ class Model:
     """Answers with `words`, one by one, each when `go` allows it; or refuses with `status`."""
 
     def __init__(self) -> None:
-        self.words = ["Hello", " there", "."]
-        self.status = 200
         self.go = asyncio.Event()
-        self.go.set()
-        #: How many words are sent before `go` is waited for.
-        self.at_once = 0
-        self.asked = 0
-        #: Seconds between two words.
-        self.pause = 0.0
+        self.obey()
         self._port = free_port()
         routes = [Route("/v1/chat/completions", self._complete, methods=["POST"])]
         self._server = _Server(uvicorn.Config(Starlette(routes=routes), port=self._port, log_config=None))
+
+    def obey(self) -> None:
+        """As at the beginning."""
+        self.words = ["Hello", " there", "."]
+        self.status = 200
+        #: How many words are sent before `go` is waited for.
+        self.at_once = 0
+        #: Seconds between two words.
+        self.pause = 0.0
+        self.asked = 0
+        self.go.set()
 
     @property
     def url(self) -> str:

@@ -11,17 +11,8 @@ from playwright.async_api import Page, expect
 from tests.e2e.test_story import answers, send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.e2e.model import Model
     from tests.e2e.stack import Stack
-
-
-@pytest.fixture(autouse=True)
-def obedient(model: Model) -> Iterator[None]:
-    yield
-    model.words, model.status, model.at_once, model.asked = ["Hello", " there", "."], 200, 0, 0
-    model.go.set()
 
 
 def hold(model: Model, *words: str, after: int) -> None:

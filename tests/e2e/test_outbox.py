@@ -14,21 +14,10 @@ from tests.e2e.conftest import PASSWORD, PHONE, fill_account
 from tests.e2e.test_story import answers, item, send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.e2e.model import Model
     from tests.e2e.stack import Stack
 
 WORKER_READY = "() => navigator.serviceWorker.controller !== null"
-
-
-@pytest.fixture(autouse=True)
-def obedient(request: pytest.FixtureRequest) -> Iterator[None]:
-    yield
-    if "model" in request.fixturenames:
-        model = request.getfixturevalue("model")
-        model.words, model.at_once = ["Hello", " there", "."], 0
-        model.go.set()
 
 
 def pending(page: Page) -> Any:

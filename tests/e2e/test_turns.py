@@ -15,19 +15,9 @@ from tests.e2e.test_history import write_history
 from tests.e2e.test_story import answers, item, send
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.e2e.conftest import Visitor
     from tests.e2e.model import Model
     from tests.e2e.stack import Stack
-
-
-@pytest.fixture(autouse=True)
-def obedient(model: Model) -> Iterator[None]:
-    yield
-    model.words, model.status, model.at_once, model.asked = ["Hello", " there", "."], 200, 0, 0
-    model.pause = 0.0
-    model.go.set()
 
 
 async def asking(page: Page, text: str) -> None:
