@@ -74,8 +74,12 @@ class Stack:
         return f"http://127.0.0.1:{self._ports[name]}"
 
     def __enter__(self) -> Self:
-        for name in self._modules:
-            self.start(name)
+        try:
+            for name in self._modules:
+                self.start(name)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
