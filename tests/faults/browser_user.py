@@ -11,6 +11,7 @@ from tests.faults.account import PASSWORD, PAUSE, Account
 
 if TYPE_CHECKING:
     import random
+    from pathlib import Path
 
     from playwright.async_api import Browser, BrowserContext, Page
 
@@ -56,6 +57,12 @@ class BrowserUser:
 
     async def aclose(self) -> None:
         await self._context.close()
+
+    async def give_evidence(self, folder: Path) -> None:
+        """A picture of the page, and what the browser keeps."""
+        await self._page.screenshot(path=folder / f"{self.account.name}.png")
+        kept = await self._page.evaluate("JSON.stringify(localStorage, null, 1)")
+        (folder / f"{self.account.name}.json").write_text(f"{self._page.url}\n{kept}\n")
 
     async def difference(self, connection: Connection) -> str | None:
         """How what the page shows differs from the database now."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.e2e.model import Model
+from tests.e2e.stack import ROOT
 from tests.faults import verdict
 from tests.faults.account import Account
 from tests.faults.browser_user import BrowserUser
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 #: Between a kill and the start after it, and between that and the next kill: seconds, at random.
 DOWN = (0.0, 2.0)
 UP = (0.5, 3.0)
+#: Pictures of the pages of a run that broke a promise.
+EVIDENCE = ROOT / ".build" / "faults"
 #: An answer takes its time, so that most kills hit one half-way. PACE is in seconds.
 WORDS, PACE = 60, 0.03
 
@@ -123,6 +126,9 @@ async def _load(
             settled_after = await verdict.settled(connection, ledger)
             clients = [*queries, *(Socket(user) for user in sockets), *people]
             ledger.complaints += await stragglers(clients, connection)
+            if any(verdict.findings(connection, ledger)):
+                for person in people:
+                    await person.give_evidence(EVIDENCE / f"seed-{plan.seed}")
         for task in listening:
             task.cancel()
     for user in users:
