@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -374,12 +375,13 @@ async def test_another_tab_sees_the_answer_grow(
     seen: set[str] = set()
 
     async def watch() -> None:
-        async for messages in hasura.watch_messages(ada.access_token, session):
-            for message in messages:
-                if message.role == "assistant":
-                    seen.add(message.content)
-                    if message.status == "complete":
-                        return
+        async with aclosing(hasura.watch_messages(ada.access_token, session)) as states:
+            async for messages in states:
+                for message in messages:
+                    if message.role == "assistant":
+                        seen.add(message.content)
+                        if message.status == "complete":
+                            return
 
     async with asyncio.timeout(10):
         watching = asyncio.create_task(watch())
