@@ -87,6 +87,8 @@ class Feed:
         self._shown: dict[int, _Seen] | None = None
         #: Rows up to here were out of the last state's sight: they are nothing new when they slide back into it.
         self._floor = 0
+        #: The oldest answer that was under way: its end is to be heard however many messages have come after it.
+        self._oldest_under_way: int | None = None
 
     def lacks(self, state: Sequence[ChatMessage]) -> int | None:
         """The row before which messages are missing in `state`; None when it reaches back far enough."""
@@ -94,7 +96,10 @@ class Feed:
             return None
         oldest = state[0].id
         if self._shown is not None:
-            reaches = bool(self._shown) and oldest <= max(self._shown)
+            wanted = max(self._shown, default=0)
+            if self._oldest_under_way is not None:
+                wanted = min(wanted, self._oldest_under_way)
+            reaches = oldest <= wanted
         elif self.cursor is not None:
             reaches = (
                 oldest <= min(self.cursor.seen + 1, *self.cursor.under_way)
@@ -126,6 +131,7 @@ class Feed:
         ]
         cursors = self._cursors(changes, state, new, max(old, default=0))
         self._shown = new
+        self._oldest_under_way = next((each.id for each in state if each.status == "streaming"), None)
         self._floor = 0 if whole or not state else state[0].id - 1
         self.cursor = cursors[-1]
         return list(zip(changes, cursors, strict=False))

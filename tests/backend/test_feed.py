@@ -124,6 +124,19 @@ def test_a_new_reader_hears_of_what_is_new_and_of_what_is_under_way() -> None:
     assert [each.id for each in reader.messages.values()] == [2, 4]
 
 
+def test_an_answer_that_ends_behind_many_newer_messages_is_heard() -> None:
+    feed, reader = Feed(None), Reader()
+    session = [message(1), message(2, "", "streaming")]
+    show(feed, reader, session, 3)
+    for row in range(3, 20):
+        session.append(message(row))
+        show(feed, reader, session, 3)
+    session[1] = message(2, "half", "failed")
+    show(feed, reader, session, 3)
+    assert reader.messages[UUID(int=2)] == session[1]
+    assert reader.resets == 0
+
+
 def test_the_text_of_an_answer_that_grows_is_no_event() -> None:
     feed = Feed(None)
     feed.update([message(1, "", "streaming")], whole=True)

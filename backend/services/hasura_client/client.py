@@ -346,7 +346,9 @@ class HasuraClient(AssistantCalls):
     async def watch_session(
         self, token: str, session_id: UUID, *, limit: int = 100
     ) -> AsyncGenerator[list[ChatMessage] | None, None]:
-        """As `watch_messages`, of a session that is the caller's and not deleted; None once it is not."""
+        """As `watch_messages`, of a session that is the caller's and not deleted, and also when an older answer begins
+        or ends; None once it is not.
+        """
         variables = {"session_id": str(session_id), "limit": limit}
         async with aclosing(self._live.watch(token, operations.WATCH_SESSION, variables)) as states:
             async for data in states:

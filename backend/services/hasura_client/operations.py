@@ -233,6 +233,8 @@ WATCH_SESSION = Operation(
     subscription WatchSession($session_id: uuid!, $limit: Int!) {
       chat_sessions(where: { session_id: { _eq: $session_id }, is_active: { _eq: true } }) {
         messages(order_by: [{ id: desc }], limit: $limit) { ...Message }
+        # An answer may end when many messages have come after it: that is a change, too.
+        under_way: messages(where: { status: { _eq: "streaming" } }) { message_id }
       }
     }
     """
