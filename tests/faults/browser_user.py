@@ -92,7 +92,7 @@ class BrowserUser:
                 await expect(composer.or_(self._page.get_by_label("User name"))).to_be_visible(
                     timeout=PATIENCE
                 )
-                if await composer.is_visible():
+                if await composer.is_visible() and self._page.url == self._address:
                     return
                 await self._page.get_by_label("User name").fill(self.account.name)
                 await self._page.get_by_label("Password").fill(PASSWORD)
@@ -100,8 +100,6 @@ class BrowserUser:
                 await expect(composer).to_be_visible(timeout=PATIENCE)
             except (Error, AssertionError):
                 await asyncio.sleep(PAUSE)
-            else:
-                return
 
     async def _write(self, content: str) -> None:
         """Until the message is on the page, as pending or more."""
