@@ -13,6 +13,7 @@ import pytest
 from backend.services.hasura_client import (
     Conflict,
     HasuraClient,
+    HasuraError,
     InvalidInput,
     NotFound,
     PermissionDenied,
@@ -312,6 +313,16 @@ class TestLiveQueries:
                 assert [connection.users for connection in connections.values()] == [2]
             assert [connection.users for connection in connections.values()] == [1]
         assert connections == {}
+
+    async def test_it_ends_with_its_client(self, graphql_url: str, token: str) -> None:
+        async with HasuraClient(graphql_url) as client:
+            states = client.watch_sessions(token)
+            await _next(states)
+            coming = asyncio.ensure_future(anext(states))
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            with pytest.raises(HasuraError):
+                await coming
 
     async def test_a_refused_token_is_said(self, hasura: HasuraClient) -> None:
         with pytest.raises(Unauthorized):

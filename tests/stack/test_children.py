@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from backend.children import Children, Console
 
@@ -18,6 +20,13 @@ WITH_CHILD = (
     "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
     "print(child.pid, flush=True); time.sleep(60)"
 )
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """What clients of other tests log meanwhile is no child's output."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture

@@ -54,18 +54,19 @@ class LiveQueries:
         self._url = "ws" + transport.url.removeprefix("http")
         self._timeout = timeout
         self._connections: dict[str, _Connection] = {}
+        self._closed = False
 
     async def watch(
         self, token: str, document: Operation, variables: dict[str, Any]
     ) -> AsyncGenerator[dict[str, Any], None]:
         """``data`` of the query now, and again whenever it changes; never ends by itself.
 
-        An outage is waited out. Raises Unauthorized once the token is refused, and what the query itself
-        did wrong.
+        An outage is waited out. Raises Unauthorized once the token is refused, what the query itself did wrong, and
+        Unavailable once the client is closed.
         """
         request = Operation(document, variables)
         failures = 0
-        while True:
+        while not self._closed:
             try:
                 async with (
                     self._connection(token) as session,
@@ -84,8 +85,10 @@ class LiveQueries:
             await self._raise_if_refused(token)
             failures += 1
             await asyncio.sleep(random.uniform(0.5, 1.0) * min(LONGEST_WAIT, 0.1 * 2 ** min(failures, 10)))  # noqa: S311
+        raise Unavailable("the client is closed")
 
     async def aclose(self) -> None:
+        self._closed = True
         connections, self._connections = list(self._connections.values()), {}
         for connection in connections:
             await _close(connection)
