@@ -215,9 +215,8 @@ class Talk:
                 try:
                     await self._show_text(message_id)
                 except HasuraError:
-                    await asyncio.sleep(
-                        FOLLOW_AGAIN
-                    )  # GraphQL is away: what is missing comes when it is back
+                    # GraphQL is away: what is missing comes when it is back.
+                    await asyncio.sleep(FOLLOW_AGAIN)
                 else:
                     return
         except Exception as exc:  # noqa: BLE001  the whole connection ends with it
