@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 log = structlog.get_logger("webapp")
+#: From what all share to what one part adds.
+STYLES = ("base", "page", "sidebar", "messages", "markdown", "composer", "pages")
 BUILT = Path(__file__).parent / ".web" / "build" / "client"
 
 
@@ -42,7 +44,7 @@ async def shared_services() -> AsyncIterator[None]:
 
 
 app = rx.App(
-    stylesheets=["/style.css"],
+    stylesheets=[f"/css/{subject}.css" for subject in STYLES],
     html_lang="en",
     head_components=[
         rx.el.link(rel="icon", type="image/svg+xml", href="/favicon.svg"),

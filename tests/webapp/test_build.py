@@ -32,7 +32,7 @@ def test_the_fingerprint_knows_contents_and_names(tmp_path: Path, monkeypatch: p
 
 def test_the_sources_are_those_of_the_pages() -> None:
     names = {str(file.relative_to(build.FOLDER)) for file in build.source_files()}
-    assert {"app.py", "rxconfig.py", "state/chat_history.py", "assets/style.css"} <= names
+    assert {"app.py", "rxconfig.py", "state/chat_history.py", "assets/css/base.css"} <= names
     assert not [name for name in names if name.startswith(".web")]
 
 

@@ -16,7 +16,10 @@ from backend.services.hasura_client import (
 )
 from webapp.services.api import ApiError, ApiUnavailable
 from webapp.state.auth import local_path, missing, sign_in_address
-from webapp.state.wording import UNREACHABLE, explain
+from webapp.state.wording import explain
+from webapp.words import Words
+
+WORDS = Words("en")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,7 @@ def test_the_sign_in_address_says_why_and_from_where() -> None:
     ],
 )
 def test_a_form_says_what_is_missing(username: str, password: str, new: bool, complaint: str) -> None:
-    said = missing(username, password, new=new)
+    said = missing(username, password, WORDS, new=new)
     assert complaint in said
     assert bool(said) is bool(complaint)
 
@@ -65,14 +68,14 @@ def test_a_form_says_what_is_missing(username: str, password: str, new: bool, co
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (Unavailable("x"), UNREACHABLE),
-        (ApiUnavailable(503, "x"), UNREACHABLE),
+        (Unavailable("x"), "cannot be reached"),
+        (ApiUnavailable(503, "x"), "cannot be reached"),
         (NotFound("x"), "gone"),
         (ApiError(404, "x"), "gone"),
         (InvalidInput("x"), "shorten"),
         (Conflict("x"), "new message"),
         (Unauthorized("x"), "sign in"),
-        (ApiError(429, "Wait a minute."), "Wait a minute."),
+        (ApiError(429, "x", 61.0), "in 61 s"),
         (ApiError(401, "The user name or the password is wrong."), "password is wrong"),
         (PermissionDenied("secret"), "Please try again"),
         (UnexpectedAnswer("secret"), "Please try again"),
@@ -81,5 +84,5 @@ def test_a_form_says_what_is_missing(username: str, password: str, new: bool, co
 def test_every_failure_says_what_to_do_and_no_detail_of_the_server(
     error: HasuraError | ApiError, words: str
 ) -> None:
-    assert words in explain(error)
-    assert "secret" not in explain(error)
+    assert words in explain(error, WORDS)
+    assert "secret" not in explain(error, WORDS)

@@ -20,7 +20,7 @@ from webapp.routes import ROUTES
 from webapp.routes.live_answer import OVER, REFUSED, TRY_AGAIN
 from webapp.services.api import Api
 from webapp.services.logins import Logins
-from webapp.state.rows import LONGEST_MESSAGE
+from webapp.state.message_rows import LONGEST_MESSAGE
 
 APP = Starlette(routes=ROUTES)
 ANSWER = f"/answers/{UUID(int=7)}/live"

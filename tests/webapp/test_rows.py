@@ -12,20 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.services.hasura_client import ChatMessage
-from webapp.state.rows import (
-    LIST,
-    PAGE,
-    TITLE_LENGTH,
-    MessageRow,
-    SessionRow,
-    arrange,
-    has_gap,
-    merge,
-    merge_sessions,
-    put,
-    read_up_to,
-    title_from,
-)
+from webapp.state.message_rows import PAGE, MessageRow, arrange, has_gap, merge, put, read_up_to
+from webapp.state.session_rows import LIST, SessionRow, merge_sessions
+from webapp.state.titles import TITLE_LENGTH, title_from
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -10,7 +10,8 @@ import reflex as rx
 
 from backend.services.hasura_client import ChatSession
 from webapp.state import ChatHistory
-from webapp.state.rows import LIST, MessageRow, SessionRow
+from webapp.state.message_rows import MessageRow
+from webapp.state.session_rows import LIST, SessionRow
 
 ANY_USER = UUID(int=9)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 import reflex as rx
 
 
-def icon_button(icon: str, label: str, **props: Any) -> rx.Component:
+def icon_button(icon: str, label: str | rx.Var[str], **props: Any) -> rx.Component:
     """A button that shows an icon and is called `label`."""
     attributes = {"aria-label": label, "title": label} | props.pop("custom_attrs", {})
     return rx.el.button(

@@ -7,7 +7,9 @@ import reflex as rx
 from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import MessageInput
 from webapp.state import Auth, ChatHistory
-from webapp.state.rows import DEFAULT_TITLE, LONGEST_MESSAGE
+from webapp.state.message_rows import LONGEST_MESSAGE
+from webapp.state.titles import DEFAULT_TITLE
+from webapp.words import t
 
 
 def input_form() -> rx.Component:
@@ -40,7 +42,7 @@ def error_display() -> rx.Component:
         rx.el.div(
             rx.icon("circle-alert", size=18, custom_attrs={"aria-hidden": "true"}),
             rx.el.span(ChatHistory.error),
-            icon_button("x", "Dismiss", on_click=ChatHistory.dismiss_error),
+            icon_button("x", t("common.dismiss"), on_click=ChatHistory.dismiss_error),
             class_name="error-display",
             role="alert",
             custom_attrs={"data-testid": "error"},

@@ -8,7 +8,7 @@ from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import LocalTime, MessageScroller, PendingMessages, live_text
 from webapp.components.markdown import markdown
 from webapp.state import Auth, ChatHistory
-from webapp.state.rows import MessageRow
+from webapp.state.message_rows import MessageRow
 
 
 def messages_container() -> rx.Component:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from webapp.state import ChatHistory
+from webapp.words import t
 
 
 def outage_banner() -> rx.Component:
@@ -14,12 +15,9 @@ def outage_banner() -> rx.Component:
         rx.fragment(),
         rx.el.div(
             rx.icon("cloud-off", size=18, custom_attrs={"aria-hidden": "true"}),
-            rx.el.span(
-                "The chat server cannot be reached. What you send is kept here, and this page goes on by itself as"
-                " soon as the server is back."
-            ),
+            rx.el.span(t("notices.outage")),
             rx.el.button(
-                "Try again",
+                t("common.try-again"),
                 type="button",
                 class_name="text-button",
                 on_click=rx.call_script("window.location.reload()"),
@@ -36,7 +34,7 @@ def connection_notice() -> rx.Component:
     return rx.connection_banner(
         rx.el.div(
             rx.icon("wifi-off", size=18, custom_attrs={"aria-hidden": "true"}),
-            rx.el.span("The connection is lost. What you send is kept here, and goes out once it is back."),
+            rx.el.span(t("notices.connection")),
             class_name="banner connection-notice",
             role="status",
             custom_attrs={"data-testid": "connection-notice"},

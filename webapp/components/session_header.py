@@ -8,7 +8,7 @@ from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import TitleInput
 from webapp.state import ChatHistory
 from webapp.state.layout import renaming
-from webapp.state.rows import LONGEST_TITLE
+from webapp.state.titles import LONGEST_TITLE
 
 OPEN = ChatHistory.current_session
 

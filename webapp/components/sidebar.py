@@ -12,7 +12,8 @@ from webapp.components.local_jsx import LocalTime, TitleInput
 from webapp.state import Auth, ChatHistory
 from webapp.state.auth import MAY_LEAVE
 from webapp.state.layout import naming_new, renaming
-from webapp.state.rows import LONGEST_TITLE, SessionRow
+from webapp.state.session_rows import SessionRow
+from webapp.state.titles import LONGEST_TITLE
 
 CLOSE_DRAWER = rx.call_script("document.getElementById('sidebar')?.hidePopover?.()")
 

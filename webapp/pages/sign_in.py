@@ -6,37 +6,38 @@ import reflex as rx
 
 from webapp.state import Auth
 from webapp.state.auth import PASSWORD_LENGTH
+from webapp.words import t
 
 
 def sign_in_page() -> rx.Component:
     return _account_form(
-        title="Welcome back",
-        button="Sign in",
+        title=t("account.welcome-back"),
+        button=t("account.sign-in"),
         on_submit=Auth.sign_in,
         autocomplete="current-password",
-        other=("New here?", "Create an account", "/register"),
+        other=(t("account.new-here"), t("account.create-title"), "/register"),
     )
 
 
 def register_page() -> rx.Component:
     return _account_form(
-        title="Create an account",
-        button="Create account",
+        title=t("account.create-title"),
+        button=t("account.create"),
         on_submit=Auth.register,
         autocomplete="new-password",
-        other=("Have an account?", "Sign in", "/sign-in"),
-        rules=("3 to 32 letters and digits; also . _ -", f"At least {PASSWORD_LENGTH} characters"),
+        other=(t("account.have-one"), t("account.sign-in"), "/sign-in"),
+        rules=(t("account.username-hint"), t("account.password-hint", length=PASSWORD_LENGTH)),
     )
 
 
 def _account_form(
     *,
-    title: str,
-    button: str,
+    title: rx.Var[str],
+    button: rx.Var[str],
     on_submit: rx.event.EventType,
     autocomplete: str,
-    other: tuple[str, str, str],
-    rules: tuple[str, str] = ("", ""),
+    other: tuple[rx.Var[str], rx.Var[str], str],
+    rules: tuple[rx.Var[str], rx.Var[str]] | None = None,
 ) -> rx.Component:
     question, answer, address = other
     return rx.el.main(
@@ -45,8 +46,8 @@ def _account_form(
             rx.el.h1(title),
             rx.cond(Auth.notice != "", rx.el.p(Auth.notice, class_name="notice", role="status")),
             rx.el.form(
-                _field("username", "User name", "username", rules[0]),
-                _field("password", "Password", autocomplete, rules[1]),
+                _field("username", t("account.username"), "username", rules and rules[0]),
+                _field("password", t("account.password"), autocomplete, rules and rules[1]),
                 rx.cond(
                     Auth.error != "",
                     rx.el.p(
@@ -57,7 +58,7 @@ def _account_form(
                     ),
                 ),
                 rx.el.button(
-                    rx.cond(Auth.busy, "One moment …", button),
+                    rx.cond(Auth.busy, t("account.one-moment"), button),
                     type="submit",
                     class_name="primary-button wide",
                     disabled=Auth.busy,
@@ -72,7 +73,7 @@ def _account_form(
     )
 
 
-def _field(name: str, label: str, autocomplete: str, rule: str) -> rx.Component:
+def _field(name: str, label: rx.Var[str], autocomplete: str, rule: rx.Var[str] | None) -> rx.Component:
     return rx.el.label(
         rx.el.span(label),
         rx.el.input(
@@ -84,5 +85,5 @@ def _field(name: str, label: str, autocomplete: str, rule: str) -> rx.Component:
             max_length=128,
             auto_focus=name == "username",
         ),
-        rx.cond(rule != "", rx.el.small(rule, class_name="muted")),
+        *([] if rule is None else [rx.el.small(rule, class_name="muted")]),
     )

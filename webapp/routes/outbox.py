@@ -6,21 +6,22 @@ A first message and the session that it makes are one unit: where the message is
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from backend.services.hasura_client import HasuraError, NotFound, Unavailable
+from backend.services.hasura_client import HasuraError, NotFound
 from webapp import login_cookie
+from webapp.routes.refusals import SIGN_IN_FIRST, refuse, refuse_with, words_of_request
 from webapp.services import services
 from webapp.services.api import ApiError, ApiUnavailable
 from webapp.services.logins import SignedOut
 from webapp.state.calls import with_token
-from webapp.state.rows import DEFAULT_TITLE, LONGEST_MESSAGE, title_from
-from webapp.state.wording import explain
+from webapp.state.message_rows import LONGEST_MESSAGE
+from webapp.state.titles import DEFAULT_TITLE, title_from
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -47,20 +48,19 @@ async def send(request: Request) -> Response:
     """204 once the message is stored. Else ``detail``, to be shown, and ``retry_after`` (seconds) if another try
     may succeed.
     """
+    words = words_of_request(request)
     try:
         delivery = Delivery.model_validate_json(await _body(request))
     except ValueError:  # pydantic's own is one
-        return _refuse(422, "The server did not accept this text. Please shorten it and try again.")
+        return refuse(422, words("errors.refused-text"))
     login_id = login_cookie.read(request.headers.get("cookie", ""))
     try:
         login = await services().logins.get(login_id)
         if login.tokens.user_id != delivery.owner:
-            return _refuse(403, "Somebody else is signed in here now.", retry_after=30)
+            return refuse(403, words("errors.somebody-else"), retry_after=SIGN_IN_FIRST)
         await _deliver(login_id, delivery)
-    except SignedOut:
-        return _refuse(401, "You are signed out. This is sent when you have signed in again.", retry_after=30)
-    except (HasuraError, ApiError) as exc:
-        return _explain(exc)
+    except (SignedOut, HasuraError, ApiError) as exc:
+        return refuse_with(exc, words)
     return Response(status_code=204)
 
 
@@ -69,11 +69,11 @@ async def discard(request: Request) -> Response:
     try:
         session_id = UUID(json.loads(await _body(request))["session_id"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        return _refuse(422, "No such session.")
+        return refuse(422, words_of_request(request)("errors.gone"))
     try:
         await _remove_empty(login_cookie.read(request.headers.get("cookie", "")), session_id)
     except (SignedOut, HasuraError, ApiError):
-        return _refuse(503, "Not now.", retry_after=30)
+        return refuse(503, words_of_request(request)("errors.away"), retry_after=SIGN_IN_FIRST)
     return Response(status_code=204)
 
 
@@ -141,22 +141,3 @@ async def _body(request: Request) -> bytes:
     if int(request.headers["content-length"]) > LARGEST:
         raise ValueError("too long")
     return await request.body()
-
-
-def _explain(exc: HasuraError | ApiError) -> Response:
-    match exc:
-        case Unavailable() | ApiUnavailable():
-            return _refuse(503, "The chat server cannot be reached.", retry_after=exc.retry_after or 0)
-        case ApiError(status=429):
-            return _refuse(429, exc.detail, retry_after=exc.retry_after or 5)
-        case ApiError(status=status):
-            return _refuse(status, explain(exc), retry_after=5 if status >= 500 else None)
-        case _:
-            return _refuse(409, explain(exc))
-
-
-def _refuse(status: int, detail: str, *, retry_after: float | None = None) -> Response:
-    body: dict[str, Any] = {"detail": detail}
-    if retry_after is not None:
-        body["retry_after"] = retry_after
-    return JSONResponse(body, status_code=status)

@@ -15,11 +15,11 @@ from webapp.services import services
 from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
 from webapp.state.wording import REASONS, explain
+from webapp.words import Words, words_of
 
 if TYPE_CHECKING:
     from webapp.services.api import Tokens
 
-USERNAME_RULE = "3 to 32 letters, digits, dots, dashes or underscores, starting with a letter or digit."
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,31}")
 PASSWORD_LENGTH = 8
 
@@ -77,7 +77,8 @@ class Auth(rx.State):
     async def open_sign_in(self) -> Any:
         """Says why one is here; whoever is signed in already is led on."""
         query = parse_qs(urlsplit(str(self.router.url)).query)
-        self.notice = REASONS.get(query.get("reason", [""])[0], "")
+        reason = query.get("reason", [""])[0]
+        self.notice = words_of(self)(REASONS[reason]) if reason in REASONS else ""
         self._next = local_path(query.get("next", ["/chat"])[0])
         self.error, self.busy = "", False
         try:
@@ -109,7 +110,8 @@ class Auth(rx.State):
 
     async def _enter(self, form: dict[str, Any], *, new: bool) -> AsyncIterator[Any]:
         username, password = str(form.get("username", "")).strip(), str(form.get("password", ""))
-        self.error = missing(username, password, new=new)
+        words = words_of(self)
+        self.error = missing(username, password, words, new=new)
         if self.error:
             return
         self.busy = True
@@ -119,7 +121,7 @@ class Auth(rx.State):
             enter = api.register if new else api.login
             tokens: Tokens = await enter(username, password, client_ip=self.router.session.client_ip)
         except ApiError as exc:
-            self.error, self.busy = explain(exc), False
+            self.error, self.busy = explain(exc, words), False
             return
         ticket = await services().logins.begin(tokens)
         yield rx.call_script(
@@ -132,14 +134,14 @@ class Auth(rx.State):
         )
 
 
-def missing(username: str, password: str, *, new: bool) -> str:
+def missing(username: str, password: str, words: Words, *, new: bool) -> str:
     """What is still to be filled in, or nothing."""
     if not username:
-        return "Please enter your user name."
+        return words("account.username-missing")
     if new and not USERNAME.fullmatch(username):
-        return f"Please choose a user name of {USERNAME_RULE}"
+        return words("account.username-rule")
     if not password:
-        return "Please enter your password."
+        return words("account.password-missing")
     if new and len(password) < PASSWORD_LENGTH:
-        return f"Please choose a password of at least {PASSWORD_LENGTH} characters."
+        return words("account.password-rule", length=PASSWORD_LENGTH)
     return ""

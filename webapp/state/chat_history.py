@@ -20,6 +20,7 @@ from webapp.state.open_session import OpenSession
 from webapp.state.session_list import SessionList
 from webapp.state.turns import Turns
 from webapp.state.wording import explain
+from webapp.words import words_of
 
 
 class ChatHistory(SessionList, OpenSession, Turns, rx.State):
@@ -37,7 +38,7 @@ class ChatHistory(SessionList, OpenSession, Turns, rx.State):
             self.reset()
             return rx.redirect(sign_in_address("expired" if login_id else "", path))
         except ApiError as exc:
-            self.error = explain(exc)
+            self.error = explain(exc, words_of(self))
             return ChatHistory.retry_page
         if auth.user_id != login.tokens.user_id:
             self.reset()

@@ -14,9 +14,12 @@ from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
 from webapp.state.auth import login_id_of
 from webapp.state.calls import follow, with_token
+from webapp.state.ids import uuid_or_none
+from webapp.state.message_rows import PAGE, has_gap, merge
 from webapp.state.page import Page
-from webapp.state.rows import PAGE, SessionRow, has_gap, merge, uuid_or_none
-from webapp.state.wording import UNREACHABLE, explain
+from webapp.state.session_rows import SessionRow
+from webapp.state.wording import explain
+from webapp.words import words_of
 
 
 class OpenSession(Page, mixin=True):
@@ -48,7 +51,7 @@ class OpenSession(Page, mixin=True):
                     self._older, self.has_older = page.next_cursor, page.next_cursor is not None
                 self._keep(stored)
                 self.loading = self.missing = False
-                if self.error == UNREACHABLE:
+                if self.error == words_of(self)("errors.unreachable"):
                     self.error = ""
         except SignedOut:
             return await self._leave("expired")
@@ -58,7 +61,7 @@ class OpenSession(Page, mixin=True):
             return None
         except (HasuraError, ApiError) as exc:
             async with self:
-                self.error = explain(exc)
+                self.error = explain(exc, words_of(self))
             await asyncio.sleep(2)
             return self.__class__.load_session(session_id)
         return self.__class__.follow_messages(session_id)
@@ -88,7 +91,7 @@ class OpenSession(Page, mixin=True):
             return await self._leave("expired")
         except HasuraError as exc:
             async with self:
-                self.error = explain(exc)
+                self.error = explain(exc, words_of(self))
             return None
         return self.__class__.open_page
 

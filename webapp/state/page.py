@@ -15,8 +15,10 @@ from backend.services.hasura_client import HasuraError
 from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
 from webapp.state.auth import Auth, sign_in_address
-from webapp.state.rows import MessageRow, SessionRow, arrange, read_up_to
+from webapp.state.message_rows import MessageRow, arrange, read_up_to
+from webapp.state.session_rows import SessionRow
 from webapp.state.wording import explain
+from webapp.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +135,7 @@ class Page(rx.State, mixin=True):
             leave.event = await self._leave("expired")
         except (HasuraError, ApiError) as exc:
             async with self:
-                self.error = explain(exc)
+                self.error = explain(exc, words_of(self))
 
 
 class Leave:

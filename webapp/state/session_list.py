@@ -14,19 +14,13 @@ from webapp.services import services
 from webapp.services.logins import SignedOut
 from webapp.state.auth import login_id_of
 from webapp.state.calls import follow, with_token
+from webapp.state.ids import uuid_or_none
 from webapp.state.layout import naming_new, renaming
 from webapp.state.page import Page
-from webapp.state.rows import (
-    DEFAULT_TITLE,
-    LIST,
-    LONGEST_LIST,
-    LONGEST_TITLE,
-    SessionRow,
-    merge_sessions,
-    shorten,
-    uuid_or_none,
-)
+from webapp.state.session_rows import LIST, LONGEST_LIST, SessionRow, merge_sessions
+from webapp.state.titles import DEFAULT_TITLE, LONGEST_TITLE, shorten
 from webapp.state.wording import explain
+from webapp.words import words_of
 
 
 class SessionList(Page, mixin=True):
@@ -47,7 +41,7 @@ class SessionList(Page, mixin=True):
             return await self._leave("expired")
         except HasuraError as exc:
             async with self:
-                self.sessions_loading, self.error = False, explain(exc)
+                self.sessions_loading, self.error = False, explain(exc, words_of(self))
             return None
         return self.__class__.open_page
 
@@ -96,7 +90,7 @@ class SessionList(Page, mixin=True):
     @rx.event(background=True)
     async def delete_session(self, session_id: str) -> AsyncIterator[Any]:
         """Soft: the toast's button brings it back."""
-        wanted, client = uuid_or_none(session_id), services().graphql
+        wanted, client, words = uuid_or_none(session_id), services().graphql, words_of(self)
         async with self._reporting() as leave:
             if wanted is not None:
                 deleted = await with_token(
@@ -108,10 +102,13 @@ class SessionList(Page, mixin=True):
                 if was_open:
                     yield rx.redirect("/chat")
                 yield rx.toast(
-                    f"Deleted “{shorten(deleted.title)}”",
+                    words("sessions.deleted", title=shorten(deleted.title)),
                     id=f"deleted-{session_id}",
                     duration=10_000,
-                    action={"label": "Undo", "on_click": self.__class__.restore_session(session_id)},
+                    action={
+                        "label": words("common.undo"),
+                        "on_click": self.__class__.restore_session(session_id),
+                    },
                 )
         if leave.event is not None:
             yield leave.event
@@ -139,7 +136,7 @@ class SessionList(Page, mixin=True):
                     if self.current_session.session_id == session_id:
                         self._older, self.has_older = None, False
                         self._keep([])
-                yield rx.toast("1 message removed" if removed == 1 else f"{removed} messages removed")
+                yield rx.toast(words_of(self)("sessions.cleared", messages=removed))
         if leave.event is not None:
             yield leave.event
 

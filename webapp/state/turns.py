@@ -13,8 +13,9 @@ import reflex as rx
 from webapp.services import services
 from webapp.state.auth import login_id_of
 from webapp.state.calls import with_token
+from webapp.state.ids import uuid_or_none
+from webapp.state.message_rows import put
 from webapp.state.page import Page
-from webapp.state.rows import put, uuid_or_none
 
 
 class Turns(Page, mixin=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from backend.services.hasura_client import (
     Conflict,
     HasuraError,
@@ -12,33 +14,34 @@ from backend.services.hasura_client import (
 )
 from webapp.services.api import ApiError, ApiUnavailable
 
-UNREACHABLE = "The chat server cannot be reached right now. Nothing is lost: try again in a moment."
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-#: Why somebody is asked to sign in; the key travels in the address.
-REASONS = {
-    "expired": "You were signed out, because your sign-in has ended. Sign in to go on where you were.",
-    "signed-out": "You have signed out.",
-    "elsewhere": "You were signed out in another tab. Sign in to go on where you were.",
+    from webapp.words import Words
+
+#: Why somebody is asked to sign in, as the address says it, and the text for it.
+REASONS: Final[Mapping[str, str]] = {
+    "expired": "account.signed-out.expired",
+    "signed-out": "account.signed-out.done",
+    "elsewhere": "account.signed-out.elsewhere",
 }
 
 
-def explain(error: HasuraError | ApiError) -> str:
+def explain(error: HasuraError | ApiError, words: Words) -> str:
     match error:
         case Unavailable() | ApiUnavailable():
-            return UNREACHABLE
-        case NotFound():
-            return "This chat is gone. It may have been deleted in another tab."
+            return words("errors.unreachable")
+        case NotFound() | ApiError(status=404):
+            return words("errors.gone")
         case InvalidInput():
-            return "The server did not accept this text. Please shorten it and try again."
+            return words("errors.refused-text")
         case Conflict():
-            return "This was already sent with another text. Send it again as a new message."
+            return words("errors.sent-otherwise")
         case Unauthorized():
-            return "Your sign-in has ended. Please sign in again."
-        case ApiError(status=404):
-            return "This chat is gone. It may have been deleted in another tab."
-        case ApiError(status=429):
-            return f"Too many tries in a short time. {error.detail}"
+            return words("errors.signed-out")
+        case ApiError(status=429, retry_after=float(seconds) | int(seconds)):
+            return words("errors.too-many", seconds=round(seconds) or 1)
         case ApiError():
-            return error.detail
+            return error.detail  # the backend writes it for users
         case _:
-            return "Something went wrong on the server. Please try again."
+            return words("errors.unknown")

@@ -1,4 +1,4 @@
-// Keeps the newest message in view until the reader scrolls up. The column runs in reverse (style.css), so the
+// Keeps the newest message in view until the reader scrolls up. The column runs in reverse (css/messages.css), so the
 // browser itself keeps the place at both ends: at the bottom when words arrive, further up when older ones do.
 import { useRef, useState } from "react";
 

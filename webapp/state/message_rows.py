@@ -1,59 +1,20 @@
-"""What a page shows of a session and of a message, and how what arrives live joins what is shown."""
+"""What a page shows of a message, and how what arrives live joins what is shown."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
-    from backend.services.hasura_client import ChatMessage, ChatSession
+    from backend.services.hasura_client import ChatMessage
 
 LONGEST_MESSAGE = 100_000
-LONGEST_TITLE = 200
-#: Of a title that is made of a message.
-TITLE_LENGTH = 60
-DEFAULT_TITLE = "New chat"
 #: Messages that a page shows at first, follows live, and adds at a time when the reader asks for older ones.
 PAGE = 50
-#: Sessions that the list follows live, and adds at a time; and the most it ever shows.
-LIST = 100
-LONGEST_LIST = 2_000
-
-
-@dataclass(frozen=True)
-class SessionRow:
-    """A session in the list. Times are ISO 8601; the browser shows them in the reader's zone."""
-
-    session_id: str = ""
-    title: str = ""
-    category: str = ""
-    total_messages: int = 0
-    unread: int = 0
-    last_read_id: int = 0
-    updated_at: str = ""
-    row_id: int = 0
-
-    @property
-    def rank(self) -> tuple[str, int]:
-        """Greater is higher in the list."""
-        return self.updated_at, self.row_id
-
-    @classmethod
-    def of(cls, session: ChatSession) -> SessionRow:
-        return cls(
-            session_id=str(session.session_id),
-            title=session.title,
-            category=session.category,
-            total_messages=session.total_messages,
-            unread=session.unread_messages,
-            last_read_id=session.last_read_id,
-            updated_at=session.updated_at.isoformat(),
-            row_id=session.id,
-        )
 
 
 @dataclass(frozen=True)
@@ -144,40 +105,6 @@ def read_up_to(stored: Sequence[ChatMessage]) -> int:
             break
         last = message.id
     return last
-
-
-def uuid_or_none(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-def shorten(title: str, length: int = 40) -> str:
-    return title if len(title) <= length else title[: length - 1] + "…"
-
-
-def title_from(text: str) -> str:
-    """A session's name, from its first message: its first line, cut at a word."""
-    line = " ".join(text.strip().splitlines()[0].split()) if text.strip() else ""
-    if not line:
-        return DEFAULT_TITLE
-    if len(line) <= TITLE_LENGTH:
-        return line
-    cut = line[: TITLE_LENGTH - 1]
-    whole_words = cut[: cut.rfind(" ")] if " " in cut[20:] else cut
-    return whole_words.rstrip(" ,.;:") + "…"
-
-
-def merge_sessions(shown: Sequence[SessionRow], window: Sequence[SessionRow]) -> list[SessionRow]:
-    """The list when GraphQL says that `window` are now the latest sessions: older ones that are shown stay below."""
-    if len(window) < LIST:
-        return list(window)
-    newest = {row.session_id for row in window}
-    return [
-        *window,
-        *(row for row in shown if row.session_id not in newest and row.rank < window[-1].rank),
-    ]
 
 
 def has_gap(shown: Sequence[ChatMessage], window: Sequence[ChatMessage]) -> bool:

@@ -1,0 +1,58 @@
+// Every word of the page, in its reader's language (webapp/words.py says how the files in ../words are written).
+import { useMemo, useSyncExternalStore } from "react";
+
+const ENGLISH = "en";
+const COOKIE = "chat-language";
+const catalogues = Object.fromEntries(
+  Object.entries(import.meta.glob("../words/*.json", { eager: true, import: "default" })).map(([path, texts]) => [
+    path.match(/(\w+)\.json$/)[1],
+    texts,
+  ]),
+);
+
+export const LANGUAGES = Object.keys(catalogues);
+export const nameOf = (language) => catalogues[language]["common.language"];
+
+// "" where the browser decides.
+export const chosenLanguage = () => {
+  const chosen = document.cookie.match(new RegExp(`(?:^|; )${COOKIE}=(\\w+)`))?.[1];
+  return LANGUAGES.includes(chosen) ? chosen : "";
+};
+
+export const language = () =>
+  chosenLanguage() ||
+  navigator.languages.map((wanted) => wanted.split("-")[0].toLowerCase()).find((wanted) => LANGUAGES.includes(wanted)) ||
+  ENGLISH;
+
+// The server words its messages by the same cookie, which it is told when a page connects: so the page loads anew.
+export const chooseLanguage = (wanted) => {
+  document.cookie = `${COOKIE}=${wanted}; path=/; samesite=lax; max-age=${wanted ? 365 * 24 * 3600 : 0}`;
+  location.reload();
+};
+
+const subscribe = (listener) => {
+  window.addEventListener("languagechange", listener);
+  return () => window.removeEventListener("languagechange", listener);
+};
+
+const shown = (value, locale) => (typeof value === "number" ? value.toLocaleString(locale) : String(value));
+
+// t("sessions.new"), t("sessions.count", {count: 3}): a text that counts has one key a plural form.
+const wording = (locale) => {
+  const plural = new Intl.PluralRules(locale);
+  const find = (texts, key, count) =>
+    texts[key] ?? texts[`${key}.${plural.select(count ?? 0)}`] ?? texts[`${key}.other`];
+  const t = (key, values = {}) => {
+    const text = find(catalogues[locale], key, values.count) ?? find(catalogues[ENGLISH], key, values.count) ?? key;
+    return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name], locale) : whole));
+  };
+  t.language = locale;
+  return t;
+};
+
+export const useLanguage = () => useSyncExternalStore(subscribe, language, () => ENGLISH);
+
+export const useWords = () => {
+  const locale = useLanguage();
+  return useMemo(() => wording(locale), [locale]);
+};
