@@ -5,11 +5,11 @@ from __future__ import annotations
 import reflex as rx
 
 from webapp.components.input_form import input_form
+from webapp.components.local_jsx import Suggestions
 from webapp.components.messages import messages_container, pending_messages
 from webapp.components.session_header import menu_button, session_header
 from webapp.state import ChatHistory
-
-SUGGESTIONS = ("What can you do?", "Help me plan my week", "How do I connect a model?")
+from webapp.words import t
 
 
 def chat_area() -> rx.Component:
@@ -22,7 +22,7 @@ def chat_area() -> rx.Component:
             messages_container(),
             input_form(),
             class_name="chat-area",
-            custom_attrs={"aria-label": "Chat"},
+            custom_attrs={"aria-label": t("chat.label")},
         ),
     )
 
@@ -32,32 +32,15 @@ def welcome() -> rx.Component:
     return rx.el.section(
         rx.el.header(menu_button(), class_name="session-header bare"),
         rx.el.div(
-            rx.el.h1("What is on your mind?"),
-            rx.el.p("Your first message starts a new chat, named after it.", class_name="muted"),
+            rx.el.h1(t("welcome.title")),
+            rx.el.p(t("welcome.hint"), class_name="muted"),
             class_name="welcome-text",
         ),
         pending_messages(),
         input_form(),
-        suggestions(),
+        Suggestions.create(),
         class_name="chat-area welcome",
-        custom_attrs={"aria-label": "New chat"},
-    )
-
-
-def suggestions() -> rx.Component:
-    return rx.el.div(
-        *[
-            rx.el.button(
-                text,
-                type="button",
-                class_name="suggestion",
-                on_click=rx.call_script(
-                    f"window.dispatchEvent(new CustomEvent('chat-suggest', {{detail: {text!r}}}))"
-                ),
-            )
-            for text in SUGGESTIONS
-        ],
-        class_name="suggestions",
+        custom_attrs={"aria-label": t("welcome.label")},
     )
 
 
@@ -66,9 +49,9 @@ def missing_session() -> rx.Component:
         rx.el.header(menu_button(), class_name="session-header bare"),
         rx.el.div(
             rx.icon("message-circle-off", size=36, custom_attrs={"aria-hidden": "true"}),
-            rx.el.h1("Chat not found"),
-            rx.el.p("It does not exist, has been deleted, or belongs to somebody else.", class_name="muted"),
-            rx.link("Start a new chat", href="/chat", class_name="primary-button", underline="none"),
+            rx.el.h1(t("chat.missing")),
+            rx.el.p(t("chat.missing.hint"), class_name="muted"),
+            rx.link(t("chat.start-new"), href="/chat", class_name="primary-button", underline="none"),
             class_name="centred",
             custom_attrs={"data-testid": "not-found"},
         ),

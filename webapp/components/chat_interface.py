@@ -8,12 +8,13 @@ from webapp.components.local_jsx import AppShell, Reader
 from webapp.components.notices import outage_banner
 from webapp.components.sidebar import sidebar
 from webapp.state import ChatHistory
+from webapp.words import t
 
 
 def chat_interface(area: rx.Component) -> rx.Component:
     session = ChatHistory.current_session
     return rx.el.div(
-        rx.el.a("Skip to the message field", href="#message-form", class_name="skip-link"),
+        rx.el.a(t("chat.skip"), href="#message-form", class_name="skip-link"),
         sidebar(),
         rx.el.main(outage_banner(), area, class_name="main"),
         Reader.create(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reflex as rx
 
 from webapp.components.buttons import icon_button
-from webapp.components.local_jsx import MessageInput
+from webapp.components.local_jsx import Composer
 from webapp.state import Auth, ChatHistory
 from webapp.state.message_rows import LONGEST_MESSAGE
 from webapp.state.titles import DEFAULT_TITLE
@@ -17,20 +17,18 @@ def input_form() -> rx.Component:
     return rx.el.div(
         error_display(),
         rx.el.form(
-            MessageInput.create(
+            Composer.create(
                 owner=Auth.user_id,
                 unnamed_id=rx.cond(
                     (session.title == DEFAULT_TITLE) & (session.total_messages == 0), session.session_id, ""
                 ),
                 answering_id=ChatHistory.answering_id,
                 longest=LONGEST_MESSAGE,
-                label="Message",
-                placeholder="Write a message …",
                 on_stop=ChatHistory.stop_answer,
             ),
             id="message-form",
             class_name="input-form",
-            custom_attrs={"aria-label": "Write a message"},
+            custom_attrs={"aria-label": t("composer.form")},
         ),
         class_name="input-area",
     )

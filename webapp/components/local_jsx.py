@@ -26,22 +26,25 @@ def live_text(message_id: rx.Var[str], status: rx.Var[str], saved: rx.Var[str]) 
     ).to(str)
 
 
-class MessageInput(rx.Component):
+class Composer(rx.Component):
     """Hands what is written to the outbox of the browser; ``on_stop`` gets the id of the answer to stop.
 
     The session is the one in the page's address. One that has no name yet, `unnamed_id`, is named by its first message.
     """
 
-    library = "$/public/js/message_input.jsx"
-    tag = "MessageInput"
+    library = "$/public/js/composer/composer.jsx"
+    tag = "Composer"
 
     owner: rx.Var[str]
     unnamed_id: rx.Var[str]
     answering_id: rx.Var[str]
     longest: rx.Var[int]
-    label: rx.Var[str]
-    placeholder: rx.Var[str]
     on_stop: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+
+
+class Suggestions(rx.Component):
+    library = "$/public/js/composer/suggestions.jsx"
+    tag = "Suggestions"
 
 
 class PendingMessages(rx.Component):
@@ -55,7 +58,6 @@ class PendingMessages(rx.Component):
     owner: rx.Var[str]
     asked_ids: rx.Var[list[str]]
     editable: rx.Var[bool]
-    label: rx.Var[str]
 
 
 class Reader(rx.Component):

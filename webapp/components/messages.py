@@ -40,7 +40,6 @@ def pending_messages(*, editable: bool = True) -> rx.Component:
         owner=Auth.user_id,
         asked_ids=ChatHistory.asked_ids,
         editable=editable,
-        label="Messages on their way",
     )
 
 

@@ -3,7 +3,8 @@
 // delivers (Web Locks). A message has its id from the start, so that however often it is tried, it is stored once.
 //
 // A message is {id, sessionId, title, text, at, state, problem, tries, next}; state is "pending", "sending", "failed"
-// (for its author to decide) or "sent" (shown until the stored message is); next is when it is tried again.
+// (for its author to decide) or "sent" (shown until the stored message is); next is when it is tried again. problem is
+// what the server said, or the name of a text (words.js).
 import { useEffect, useState, useSyncExternalStore } from "react";
 
 const USER = "chat-user";
@@ -128,7 +129,7 @@ const backoff = (tries) => Math.min(LONGEST_WAIT, 1000 * 2 ** Math.min(tries, 10
 const trySend = async (owner, item) => {
   const pause = burstWait(owner);
   if (pause) {
-    update(owner, item.id, { state: "pending", problem: "Many messages in a short time.", next: Date.now() + pause });
+    update(owner, item.id, { state: "pending", problem: "outbox.burst", next: Date.now() + pause });
     return;
   }
   update(owner, item.id, { state: "sending", tries: item.tries + 1 });
@@ -153,9 +154,9 @@ const trySend = async (owner, item) => {
     const { detail, retry_after } = await answer.json().catch(() => ({}));
     if (retry_after !== undefined) wait(detail, retry_after);
     else if (detail) update(owner, item.id, { state: "failed", problem: detail });
-    else wait("The server cannot be reached.");
+    else wait("outbox.unreachable");
   } catch {
-    wait("No connection.");
+    wait("outbox.offline");
   }
 };
 

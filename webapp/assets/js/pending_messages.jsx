@@ -2,16 +2,17 @@
 // this browser's outbox, so that they are there offline and after a reload.
 import { useEffect, useReducer, useRef } from "react";
 import { useNavigate, useParams } from "react-router";
+import { EDIT, draftKey, moveDraft } from "$/public/js/composer/drafts.js";
 import { forget, retry, useOutbox, useOwner, withdraw } from "$/public/js/outbox.js";
+import { useWords } from "$/public/js/words.js";
 
 const MAKES = (item) => item.title === "create";
-export const EDIT = "chat-edit";
-export const draftKey = (owner, sessionId) => `chat-draft:${owner}:${sessionId || "new"}`;
 
 // A front page shows the messages that make a session, until there is one.
 export const belongs = (item, sessionId) => (sessionId ? item.sessionId === sessionId : MAKES(item));
 
-export function PendingMessages({ owner: told, askedIds, editable, label }) {
+export function PendingMessages({ owner: told, askedIds, editable }) {
+  const t = useWords();
   const owner = useOwner(told);
   const { session_id: sessionId = "" } = useParams();
   const navigate = useNavigate();
@@ -40,9 +41,7 @@ export function PendingMessages({ owner: told, askedIds, editable, label }) {
   useEffect(() => {
     if (!arrived) return;
     // What is being written meanwhile comes along.
-    const draft = localStorage.getItem(draftKey(owner, ""));
-    if (draft) localStorage.setItem(draftKey(owner, arrived.sessionId), draft);
-    localStorage.removeItem(draftKey(owner, ""));
+    moveDraft(draftKey(owner, ""), draftKey(owner, arrived.sessionId));
     navigate(`/chat/${arrived.sessionId}`);
   }, [arrived?.sessionId]);
 
@@ -54,12 +53,12 @@ export function PendingMessages({ owner: told, askedIds, editable, label }) {
   if (!list.length) return null;
   const before = (index) => list.slice(0, index).some((item) => item.state === "pending" || item.state === "sending");
   return (
-    <ol className="messages pending-messages" aria-label={label} data-testid="pending-messages">
+    <ol className="messages pending-messages" aria-label={t("outbox.waiting")} data-testid="pending-messages">
       {list.map((item, index) => (
         <li key={item.id}>
           <article
             className="message user"
-            aria-label="You"
+            aria-label={t("outbox.you")}
             data-testid="message"
             data-role="user"
             data-status={item.state}
@@ -78,30 +77,34 @@ export function PendingMessages({ owner: told, askedIds, editable, label }) {
 }
 
 function Progress({ item, owner, behind, editable }) {
-  if (item.state === "sent") return <span>Sent</span>;
-  if (item.state === "sending" || (!behind && !item.tries && !item.problem)) return <span role="status">Sending …</span>;
+  const t = useWords();
+  if (item.state === "sent") return <span>{t("outbox.sent")}</span>;
+  if (item.state === "sending" || (!behind && !item.tries && !item.problem))
+    return <span role="status">{t("outbox.sending")}</span>;
   const failed = item.state === "failed";
   const seconds = Math.ceil((item.next - Date.now()) / 1000);
-  const wording = behind && !failed ? "Pending, after the one before." : `${failed ? "Not sent." : "Pending."} ${item.problem}`;
+  // What the server says of it comes in words, what the browser says as the name of a text.
+  const problem = t(item.problem);
+  const wording = failed ? t("outbox.failed", { problem }) : behind ? t("outbox.behind") : t("outbox.pending", { problem });
   const edit = () => window.dispatchEvent(new CustomEvent(EDIT, { detail: withdraw(owner, item.id) }));
   return (
     <span className={failed ? "progress failed" : "progress"}>
       <span role={failed ? "alert" : "status"}>{wording}</span>
       {/* The seconds are not read out, each one anew. */}
-      {!failed && !behind && <span aria-hidden="true">{seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again …"}</span>}
+      {!failed && !behind && <span aria-hidden="true">{seconds > 0 ? t("outbox.again-in", { seconds }) : t("outbox.again-now")}</span>}
       <span className="progress-actions">
         {!behind && (
           <button type="button" onClick={() => retry(owner, item.id)} data-testid="retry-message">
-            {failed ? "Retry" : "Try now"}
+            {failed ? t("outbox.retry") : t("outbox.try-now")}
           </button>
         )}
         {editable && (
           <button type="button" onClick={edit} data-testid="edit-message">
-            Edit
+            {t("outbox.edit")}
           </button>
         )}
         <button type="button" onClick={() => withdraw(owner, item.id)} data-testid="delete-message">
-          Delete
+          {t("outbox.delete")}
         </button>
       </span>
     </span>
