@@ -20,7 +20,7 @@ from backend.errors import (
     documented,
 )
 from backend.routes.text import Category, Content, Title
-from backend.services.hasura_client import ChatMessage, ChatSession, MessagePage, SessionPage
+from backend.services.hasura_client import ChatMessage, ChatSession, MessagePage, SessionPage, Shelf
 
 router = APIRouter(
     prefix="/api/chat/sessions", tags=["sessions"], responses=documented(Unauthenticated, Forbidden, Invalid)
@@ -71,14 +71,24 @@ async def of_user(
     user: CurrentUser,
     services: CurrentServices,
     category: Annotated[Category | None, Query()] = None,
-    active: Annotated[bool, Query(description="`false` lists the deleted ones")] = True,
+    shelf: Annotated[
+        Shelf | None, Query(description="`active`, unless `active=false` asks for the trash")
+    ] = None,
+    pinned: Annotated[bool | None, Query(description="those that are, or are not")] = None,
+    active: Annotated[bool, Query(description="`false` lists the trash; `shelf` says it better")] = True,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> SessionPage:
     if user_id != user.id:
         raise NotFound
     return await services.hasura.get_user_chat_sessions(
-        user.token, user_id=user_id, category=category, active=active, limit=limit, cursor=cursor
+        user.token,
+        user_id=user_id,
+        shelf=shelf or ("active" if active else "trash"),
+        category=category,
+        pinned=pinned,
+        limit=limit,
+        cursor=cursor,
     )
 
 

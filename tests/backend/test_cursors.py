@@ -30,6 +30,14 @@ def test_a_session_cursor_keeps_every_microsecond(moment: datetime, row: int) ->
         last_message_at=None,
         last_read_id=0,
         unread_messages=0,
+        is_pinned=False,
+        is_archived=False,
+        shelf="active",
+        deleted_at=None,
+        changed_at=moment,
+        auto_title=False,
+        system_prompt=None,
+        temperature=None,
     )
     assert cursors.read_session_cursor(cursors.after_session(session)) == (moment, row)
 

@@ -101,7 +101,7 @@ class TestSessions:
         assert await ids() == [work.session_id]
         assert await ids(category="work") == [work.session_id]
         assert await ids(category="home") == []
-        assert await ids(active=False) == [gone.session_id]
+        assert await ids(shelf="trash") == [gone.session_id]
         assert await ids(user_id=uuid4()) == []
 
     async def test_a_deleted_session_takes_nothing_but_its_restoration(

@@ -46,9 +46,9 @@ CASES = (
     ),
     Case(
         "the session list with counts",
-        "{ chat_sessions(where: {is_active: {_eq: true}}, order_by: [{updated_at: desc}, {id: desc}], limit: 20)"
+        '{ chat_sessions(where: {shelf: {_eq: "active"}}, order_by: [{updated_at: desc}, {id: desc}], limit: 20)'
         " { session_id title messages_aggregate { aggregate { count } } } }",
-        "{ allChatSessionsList(condition: {isActive: true}, orderBy: [UPDATED_AT_DESC, ID_DESC], first: 20)"
+        '{ allChatSessionsList(condition: {shelf: "active"}, orderBy: [UPDATED_AT_DESC, ID_DESC], first: 20)'
         " { sessionId title chatMessagesBySessionId { totalCount } } }",
     ),
     Case(

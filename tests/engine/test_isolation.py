@@ -64,6 +64,10 @@ READS = {
         " device_id: $device) { read_at } }",
         {"chat_read_marks_by_pk": None},
     ),
+    "chat_session_categories": (
+        "query($ada: uuid!) { chat_session_categories(where: {user_id: {_eq: $ada}}) { shelf category sessions } }",
+        {"chat_session_categories": []},
+    ),
     "users": (
         "query($ada: uuid!) { users(where: {id: {_eq: $ada}}) { username sessions { id } } }",
         {"users": []},
@@ -89,6 +93,14 @@ WRITES = {
         "mutation($key: bigint!) { update_chat_sessions_many(updates: [{where: {id: {_eq: $key}},"
         ' _set: {title: "stolen"}}]) { affected_rows } }',
         {"update_chat_sessions_many": [{"affected_rows": 0}]},
+    ),
+    "delete_chat_sessions": (
+        "mutation($session: uuid!) { delete_chat_sessions(where: {session_id: {_eq: $session}}) { affected_rows } }",
+        {"delete_chat_sessions": {"affected_rows": 0}},
+    ),
+    "delete_chat_sessions_by_pk": (
+        "mutation($key: bigint!) { delete_chat_sessions_by_pk(id: $key) { title } }",
+        {"delete_chat_sessions_by_pk": None},
     ),
     "update_chat_messages": (
         "mutation($session: uuid!) { update_chat_messages(where: {session_id: {_eq: $session}},"
@@ -152,7 +164,13 @@ WRITES = {
         {"update_session_message_count_aggregate": {"aggregate": {"count": 0}}},
     ),
 }
-STREAMS = {"chat_sessions_stream", "chat_messages_stream", "chat_read_marks_stream", "users_stream"}
+STREAMS = {
+    "chat_sessions_stream",
+    "chat_session_categories_stream",
+    "chat_messages_stream",
+    "chat_read_marks_stream",
+    "users_stream",
+}
 #: The assistant's cases: a foreign one, and what is not its own in the session of its own user.
 ASSISTANT = {
     "chat_messages",
@@ -247,6 +265,8 @@ async def test_a_foreign_row_is_changed_like_one_that_never_existed(chat: Chat, 
     case = WRITES[field]
     assert case is not None
     query, answer = case
+    if field.startswith("delete_chat_sessions"):
+        await chat.run("UPDATE chat_sessions SET is_active = false")  # only the trash is emptied
     before = await everything(chat)
     for variables in (await ada_s(chat), nobody_s()):
         assert await chat.ask(user(chat.bob), query, **named_in(query, variables)) == answer
@@ -330,12 +350,30 @@ async def test_a_session_is_always_its_creator_s(chat: Chat) -> None:
         user(chat.bob), 'mutation { insert_chat_sessions_one(object: {title: "mine"}) { user_id } }'
     )
     assert made == {"insert_chat_sessions_one": {"user_id": str(chat.bob)}}
-    for field in ("user_id", "total_messages", "is_active", "created_at", "id"):
+    kept = (
+        *("user_id", "total_messages", "is_active", "created_at", "id"),
+        *("shelf", "auto_title", "deleted_at", "changed_at"),
+    )
+    for field in kept:
         code, path, _ = await chat.refusal(
             user(chat.bob),
             f"mutation {{ insert_chat_sessions(objects: {{{field}: null}}) {{ affected_rows }} }}",
         )
         assert (code, path.rpartition(".")[2]) == ("validation-failed", field)
+
+
+async def test_a_session_is_deleted_from_the_trash_only_and_its_messages_with_it(chat: Chat) -> None:
+    keys = await ada_s(chat)
+    query = WRITES["delete_chat_sessions"]
+    assert query is not None
+    before = await everything(chat)
+    assert await chat.ask(user(chat.ada), query[0], session=keys["session"]) == query[1]
+    assert await everything(chat) == before
+    await chat.run("UPDATE chat_sessions SET is_active = false WHERE user_id = %s", chat.ada)
+    assert await chat.ask(user(chat.ada), query[0], session=keys["session"]) == {
+        "delete_chat_sessions": {"affected_rows": 1}
+    }
+    assert await chat.fetch("SELECT FROM chat_messages WHERE user_id = %s", chat.ada) == []
 
 
 async def test_an_upsert_over_a_foreign_row_changes_and_returns_nothing(chat: Chat) -> None:
@@ -365,9 +403,11 @@ async def test_an_upsert_over_a_foreign_row_changes_and_returns_nothing(chat: Ch
 async def test_a_stream_brings_own_rows_only(chat: Chat, field: str) -> None:
     table = field.removesuffix("_stream")
     owner = "id" if table == "users" else "user_id"
-    cursor, start = {"users": ("created_at", "1970-01-01"), "chat_read_marks": ("last_read_id", 0)}.get(
-        table, ("id", 0)
-    )
+    cursor, start = {
+        "users": ("created_at", "1970-01-01"),
+        "chat_read_marks": ("last_read_id", 0),
+        "chat_session_categories": ("sessions", 0),
+    }.get(table, ("id", 0))
     query = (
         f"subscription {{ {field}(batch_size: 100, cursor: {{initial_value: {{{cursor}: {json.dumps(start)}}}}})"
         f" {{ {owner} }} }}"

@@ -26,6 +26,7 @@ def test_the_project_s_folder_is_a_whole_document() -> None:
     assert [table["table"]["name"] for table in source["tables"]] == [
         "chat_messages",
         "chat_read_marks",
+        "chat_session_categories",
         "chat_sessions",
         "users",
     ]

@@ -67,6 +67,8 @@ def test_the_rest_is_applied_to_a_database_that_holds_data(
             "INSERT INTO chat_messages (session_id, user_id, role, content, status)"
             " SELECT session_id, user_id, 'assistant', '', 'streaming' FROM chat_sessions WHERE id % 2 = 0"
         )
+    if 2 <= first < 7:
+        db.execute("UPDATE chat_sessions SET title = 'Mine', is_active = false WHERE id % 3 = 0")
     tables = ["users", "chat_sessions", "chat_messages"][:first]
     before = [one(db, f"SELECT count(*) FROM {table}") for table in tables]
 
@@ -78,7 +80,13 @@ def test_the_rest_is_applied_to_a_database_that_holds_data(
     if first == 4:
         unfinished = "SELECT count(*) FROM chat_messages WHERE lease_until > now() AND status = 'streaming'"
         assert one(db, unfinished) == (6,), "what was under way ends when nobody renews it"
-    if first >= 3:
+    if 2 <= first < 7:
+        shelves = "SELECT shelf, auto_title, deleted_at = updated_at, changed_at = updated_at, count(*)"
+        assert db.execute(f"{shelves} FROM chat_sessions GROUP BY 1, 2, 3, 4 ORDER BY 1").fetchall() == [
+            ("active", True, None, True, 8),
+            ("trash", False, True, True, 4),
+        ]
+    if 3 <= first < 6:
         unread = "SELECT sum(last_read_id), sum(chat_sessions_unread_messages(s)) FROM chat_sessions AS s"
         read = (
             "SELECT sum(newest) FROM (SELECT max(id) AS newest FROM chat_messages GROUP BY session_id) AS m"

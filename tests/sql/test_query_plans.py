@@ -23,8 +23,9 @@ def full(request: pytest.FixtureRequest) -> Iterator[psycopg.Connection]:
         for n in range(USERS):
             new_user(db, f"user{n}")
         db.execute(
-            "INSERT INTO chat_sessions (user_id, category, is_active, updated_at)"
-            " SELECT u.id, 'category ' || n %% 9, n %% 10 <> 0, now() - n * interval '1 minute'"
+            "INSERT INTO chat_sessions (user_id, category, is_active, is_archived, is_pinned, updated_at)"
+            " SELECT u.id, 'category ' || n %% 9, n %% 10 <> 0, n %% 3 = 0, n %% 50 = 1,"
+            "        now() - n * interval '1 minute'"
             "   FROM users AS u, generate_series(1, %s) AS n",
             [SESSIONS_EACH],
         )
@@ -55,19 +56,46 @@ def busiest_session(db: psycopg.Connection) -> tuple[UUID, UUID]:
     return one(db, "SELECT session_id, user_id FROM chat_sessions ORDER BY total_messages DESC LIMIT 1")
 
 
-FIRST_PAGE = "SELECT * FROM chat_sessions WHERE user_id = %s AND is_active"
+OF_A_USER = "SELECT * FROM chat_sessions WHERE user_id = %s"
 NEWEST_FIRST = "ORDER BY updated_at DESC, id DESC LIMIT 50"
 
 
+@pytest.mark.parametrize("shelf", ["active", "archived", "trash"])
 @pytest.mark.parametrize(
     ("condition", "index"),
     [("", "chat_sessions_list"), ("AND category = 'category 3'", "chat_sessions_list_by_category")],
 )
-def test_the_session_list_is_one_index_scan(full: psycopg.Connection, condition: str, index: str) -> None:
+def test_the_list_of_a_shelf_is_one_index_scan(
+    full: psycopg.Connection, shelf: str, condition: str, index: str
+) -> None:
     user = busiest_session(full)[1]
-    scan = scan_of(full, f"{FIRST_PAGE} {condition} {NEWEST_FIRST}", user)
+    scan = scan_of(full, f"{OF_A_USER} AND shelf = '{shelf}' {condition} {NEWEST_FIRST}", user)
     assert scan["Index Name"] == index
     assert "Filter" not in scan
+
+
+def test_pinned_sessions_are_found_among_the_pinned_ones(full: psycopg.Connection) -> None:
+    user = busiest_session(full)[1]
+    scan = scan_of(full, f"{OF_A_USER} AND shelf = 'active' AND is_pinned = true {NEWEST_FIRST}", user)
+    assert scan["Index Name"] == "chat_sessions_pinned"
+    assert scan.get("Rows Removed by Filter", 0) <= 2
+
+
+def test_what_changed_last_is_one_index_scan(full: psycopg.Connection) -> None:
+    user = busiest_session(full)[1]
+    scan = scan_of(full, f"{OF_A_USER} ORDER BY changed_at DESC, id DESC LIMIT 100", user)
+    assert scan["Index Name"] == "chat_sessions_changes"
+    assert "Filter" not in scan
+
+
+def test_the_categories_of_a_user_are_counted_in_the_order_of_an_index(full: psycopg.Connection) -> None:
+    full.execute("VACUUM chat_sessions")
+    statement = "EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM chat_session_categories WHERE user_id = %s"
+    plan = one(full, statement, busiest_session(full)[1])[0][0]["Plan"]
+    while plan["Node Type"] != "Index Only Scan":
+        (plan,) = plan["Plans"]
+    assert plan["Index Name"] == "chat_sessions_list_by_category"
+    assert plan["Actual Rows"] == SESSIONS_EACH
 
 
 # A row comparison, and the form of it that hasura_client says in GraphQL: of the textbook OR alone PostgreSQL
@@ -81,11 +109,10 @@ def test_a_later_page_of_the_session_list_starts_in_the_middle_of_the_index(
     full: psycopg.Connection, keyset: str
 ) -> None:
     user = busiest_session(full)[1]
-    at = one(
-        full, f"{FIRST_PAGE.replace('*', 'updated_at, id')} ORDER BY updated_at LIMIT 1 OFFSET 100", user
-    )
+    shelf = f"{OF_A_USER} AND shelf = 'active'"
+    at = one(full, f"{shelf.replace('*', 'updated_at, id')} ORDER BY updated_at LIMIT 1 OFFSET 100", user)
     parameters = [*[at[0]] * (keyset.count("%s") - 1), at[1]]
-    scan = scan_of(full, f"{FIRST_PAGE} {keyset} {NEWEST_FIRST}", user, *parameters)
+    scan = scan_of(full, f"{shelf} {keyset} {NEWEST_FIRST}", user, *parameters)
     assert scan["Index Name"] == "chat_sessions_list"
     assert "updated_at" in scan["Index Cond"]
     assert scan.get("Rows Removed by Filter", 0) <= 1

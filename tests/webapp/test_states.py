@@ -31,6 +31,14 @@ def session(number: int, title: str = "a chat", messages: int = 0, unread: int =
         last_message_at=None,
         last_read_id=0,
         unread_messages=unread,
+        is_pinned=False,
+        is_archived=False,
+        shelf="active",
+        deleted_at=None,
+        changed_at=NOON,
+        auto_title=False,
+        system_prompt=None,
+        temperature=None,
     )
 
 

@@ -110,7 +110,10 @@ async def _create(login_id: str, session_id: UUID, title: str) -> None:
     graphql = services().graphql
     try:
         await with_token(
-            login_id, lambda token: graphql.create_chat_session(token, title=title, session_id=session_id)
+            login_id,
+            lambda token: graphql.create_chat_session(
+                token, title=title, session_id=session_id, auto_title=True
+            ),
         )
     except NotFound:  # removed after an earlier try
         await with_token(
@@ -123,7 +126,7 @@ async def _name(login_id: str, session_id: UUID, title: str) -> None:
     graphql = services().graphql
     session = await with_token(login_id, lambda token: graphql.get_chat_session(token, session_id))
     if (session.title, session.total_messages) == (DEFAULT_TITLE, 0):
-        await with_token(login_id, lambda token: graphql.update_chat_session(token, session_id, title=title))
+        await with_token(login_id, lambda token: graphql.name_chat_session(token, session_id, title))
 
 
 async def _remove_empty(login_id: str, session_id: UUID) -> None:

@@ -1,7 +1,8 @@
 """Chat sessions and messages through GraphQL: the one client of the API, the chat backend and the web UI.
 
-Reads as `operations` (every GraphQL document) → `client` (one method each) → `models` (what comes back) or
-`errors` (what went wrong); `transport` carries requests, `live` carries subscriptions.
+Reads as `operations` and `session_operations` (every GraphQL document) → `client`, `sessions` and `answers` (one
+method each) → `models` (what comes back) or `errors` (what went wrong); `transport` carries requests, `live`
+carries subscriptions.
 """
 
 from backend.services.hasura_client.client import HasuraClient
@@ -16,15 +17,21 @@ from backend.services.hasura_client.errors import (
     UnexpectedAnswer,
 )
 from backend.services.hasura_client.models import (
+    CategoryCount,
     ChatMessage,
     ChatSession,
     MessagePage,
     SessionPage,
     SessionStatistics,
+    Shelf,
     Status,
 )
+from backend.services.hasura_client.sessions import MOST_AT_ONCE, ChangesOfMany, SessionChanges
 
 __all__ = [
+    "MOST_AT_ONCE",
+    "CategoryCount",
+    "ChangesOfMany",
     "ChatMessage",
     "ChatSession",
     "Conflict",
@@ -34,8 +41,10 @@ __all__ = [
     "MessagePage",
     "NotFound",
     "PermissionDenied",
+    "SessionChanges",
     "SessionPage",
     "SessionStatistics",
+    "Shelf",
     "Status",
     "Unauthorized",
     "Unavailable",

@@ -10,14 +10,9 @@ from backend.services.hasura_client import cursors, operations
 from backend.services.hasura_client.answers import AssistantCalls
 from backend.services.hasura_client.errors import Conflict, NotFound, PermissionDenied
 from backend.services.hasura_client.live import LiveQueries
-from backend.services.hasura_client.models import (
-    ChatMessage,
-    ChatSession,
-    MessagePage,
-    SessionPage,
-    SessionStatistics,
-)
-from backend.services.hasura_client.rows import first, only, read
+from backend.services.hasura_client.models import ChatMessage, MessagePage, SessionStatistics
+from backend.services.hasura_client.rows import first, given, only, read
+from backend.services.hasura_client.sessions import SessionCalls
 from backend.services.hasura_client.transport import Transport
 
 if TYPE_CHECKING:
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
     import httpx2
 
 
-class HasuraClient(AssistantCalls):
+class HasuraClient(SessionCalls, AssistantCalls):
     """The GraphQL API of chat-sessions for any number of users: each call carries its caller's token.
 
     Pooled, so a process needs one: ``async with HasuraClient(url) as client``, or `open` and `aclose`.
@@ -60,104 +55,6 @@ class HasuraClient(AssistantCalls):
     async def ping(self, token: str) -> None:
         """Nothing, when GraphQL answers and accepts the token."""
         await self._transport.execute(token, operations.PING, idempotent=True)
-
-    # Sessions
-
-    async def create_chat_session(
-        self,
-        token: str,
-        *,
-        title: str | None = None,
-        category: str | None = None,
-        session_id: UUID | None = None,
-    ) -> ChatSession:
-        """A new session; with a `session_id` that the caller already has, that session as it is.
-
-        Raises Conflict when the id is somebody else's, NotFound when it is a deleted one of the caller's.
-        """
-        session_id = session_id or uuid4()
-        new = _given(session_id=str(session_id), title=title, category=category)
-        data = await self._transport.execute(
-            token, operations.CREATE_SESSION, {"object": new}, idempotent=True
-        )
-        if (row := data["insert_chat_sessions_one"]) is not None:
-            return read(ChatSession, row)
-        where = {"session_id": {"_eq": str(session_id)}}
-        rows = await self._list_sessions(token, where, limit=1)
-        if not rows:
-            raise Conflict("this session_id is taken; choose another")
-        if not rows[0].is_active:
-            raise NotFound("no such session")
-        return rows[0]
-
-    async def get_user_chat_sessions(
-        self,
-        token: str,
-        *,
-        user_id: UUID | None = None,
-        category: str | None = None,
-        active: bool = True,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> SessionPage:
-        """A page of sessions, latest activity first. ``active=False`` lists the deleted ones.
-
-        Raises InvalidInput for a malformed `cursor`.
-        """
-        where: dict[str, Any] = {"is_active": {"_eq": active}}
-        if user_id is not None:
-            where["user_id"] = {"_eq": str(user_id)}
-        if category is not None:
-            where["category"] = {"_eq": category}
-        if cursor is not None:
-            moment, row_id = cursors.read_session_cursor(cursor)
-            when = moment.isoformat()
-            # Not the textbook "a < x or (a = x and b < y)": this form lets the index start at the cursor.
-            where["_and"] = [
-                {"updated_at": {"_lte": when}},
-                {"_or": [{"updated_at": {"_lt": when}}, {"id": {"_lt": row_id}}]},
-            ]
-        rows = await self._list_sessions(token, where, limit=limit + 1)
-        more = len(rows) > limit
-        return SessionPage(
-            items=rows[:limit], next_cursor=cursors.after_session(rows[limit - 1]) if more else None
-        )
-
-    async def get_chat_session(self, token: str, session_id: UUID) -> ChatSession:
-        where = {"session_id": {"_eq": str(session_id)}, "is_active": {"_eq": True}}
-        rows = await self._list_sessions(token, where, limit=1)
-        if not rows:
-            raise NotFound("no such session")
-        return rows[0]
-
-    async def update_chat_session(
-        self,
-        token: str,
-        session_id: UUID,
-        *,
-        title: str | None = None,
-        category: str | None = None,
-        is_active: bool | None = None,
-    ) -> ChatSession:
-        """Renames, categorises, deletes or restores; only ``is_active=True`` reaches a deleted session."""
-        where: dict[str, Any] = {"session_id": {"_eq": str(session_id)}}
-        if is_active is not True:
-            where["is_active"] = {"_eq": True}
-        changes = _given(title=title, category=category, is_active=is_active)
-        if not changes:
-            return await self.get_chat_session(token, session_id)
-        return await self._update_session(token, where, changes, idempotent=is_active is not False)
-
-    async def delete_chat_session(self, token: str, session_id: UUID) -> ChatSession:
-        """Soft: it leaves the lists and takes no messages until `update_chat_session` restores it."""
-        return await self.update_chat_session(token, session_id, is_active=False)
-
-    async def update_session_message_count(self, token: str, session_id: UUID) -> ChatSession:
-        """Recounts ``total_messages``, repairs it, and answers the session, deleted or not."""
-        data = await self._transport.execute(
-            token, operations.RECOUNT_SESSION, {"session_id": str(session_id)}, idempotent=True
-        )
-        return only(ChatSession, data["update_session_message_count"], "no such session")
 
     # Messages
 
@@ -230,7 +127,7 @@ class HasuraClient(AssistantCalls):
         Raises Conflict when the id already names another text or another session.
         """
         message_id = message_id or uuid4()
-        new = _given(
+        new = given(
             message_id=str(message_id), session_id=str(session_id), content=content, metadata=metadata
         )
         try:
@@ -326,14 +223,6 @@ class HasuraClient(AssistantCalls):
 
     # Live queries. End them with aclose() (contextlib.aclosing) or by cancelling the task that reads them.
 
-    async def watch_sessions(
-        self, token: str, *, limit: int = 200
-    ) -> AsyncGenerator[list[ChatSession], None]:
-        """The active sessions, latest activity first: now and after every change."""
-        async with aclosing(self._live.watch(token, operations.WATCH_SESSIONS, {"limit": limit})) as states:
-            async for data in states:
-                yield [read(ChatSession, row) for row in data["chat_sessions"]]
-
     async def watch_messages(
         self, token: str, session_id: UUID, *, limit: int = 100
     ) -> AsyncGenerator[list[ChatMessage], None]:
@@ -355,12 +244,6 @@ class HasuraClient(AssistantCalls):
                 rows = data["chat_sessions"]
                 yield [read(ChatMessage, row) for row in reversed(rows[0]["messages"])] if rows else None
 
-    async def _list_sessions(self, token: str, where: dict[str, Any], *, limit: int) -> list[ChatSession]:
-        data = await self._transport.execute(
-            token, operations.LIST_SESSIONS, {"where": where, "limit": limit}, idempotent=True
-        )
-        return [read(ChatSession, row) for row in data["chat_sessions"]]
-
     async def _list_messages(
         self, token: str, session_id: UUID, where: dict[str, Any], *, limit: int
     ) -> list[ChatMessage]:
@@ -374,19 +257,7 @@ class HasuraClient(AssistantCalls):
             raise NotFound("no such session")
         return [read(ChatMessage, row) for row in data["chat_messages"]]
 
-    async def _update_session(
-        self, token: str, where: dict[str, Any], changes: dict[str, Any], *, idempotent: bool
-    ) -> ChatSession:
-        data = await self._transport.execute(
-            token, operations.UPDATE_SESSION, {"where": where, "set": changes}, idempotent=idempotent
-        )
-        return only(ChatSession, data["update_chat_sessions"]["returning"], "no such session")
-
 
 def _older(session_id: UUID, before: int | None) -> dict[str, Any]:
     where: dict[str, Any] = {"session_id": {"_eq": str(session_id)}}
     return where if before is None else where | {"id": {"_lt": before}}
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

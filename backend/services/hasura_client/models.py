@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 Role = Literal["user", "assistant", "system", "tool"]
 Status = Literal["pending", "streaming", "complete", "stopped", "failed"]
+#: Where a session lies: in the list, put away, or deleted and not yet gone.
+Shelf = Literal["active", "archived", "trash"]
 
 
 class ChatSession(BaseModel):
@@ -31,6 +33,19 @@ class ChatSession(BaseModel):
     last_read_id: int
     #: Ended answers after that, at most 100.
     unread_messages: int
+    is_pinned: bool
+    is_archived: bool
+    shelf: Shelf
+    #: Since when it is in the trash.
+    deleted_at: datetime | None
+    #: Of whatever of it changed last, read marks included; `updated_at` is its last activity.
+    changed_at: datetime
+    #: Whether its title is a machine's choice: nobody has named it.
+    auto_title: bool
+    #: What its assistant is told besides the general system prompt.
+    system_prompt: str | None
+    #: 0 to 2; None leaves it to the model.
+    temperature: float | None
 
 
 class ChatMessage(BaseModel):
@@ -50,6 +65,16 @@ class ChatMessage(BaseModel):
     metadata: dict[str, Any]
     #: Of the answers to one question, its versions, the one with the latest is the current one.
     chosen_at: datetime
+
+
+class CategoryCount(BaseModel):
+    """How many sessions of a category lie on a shelf."""
+
+    model_config = ConfigDict(frozen=True)
+
+    shelf: Shelf
+    category: str
+    sessions: int
 
 
 class SessionPage(BaseModel):

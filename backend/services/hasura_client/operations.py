@@ -20,13 +20,6 @@ class Operation(GraphQLRequest):
         return {"query": self.text, "variables": self.variable_values or {}}
 
 
-_SESSION = """
-fragment Session on chat_sessions {
-  id session_id user_id title category total_messages is_active created_at updated_at last_message_at
-  last_read_id unread_messages
-}
-"""
-
 _MESSAGE = """
 fragment Message on chat_messages {
   id message_id session_id user_id role content timestamp status reply_to metadata chosen_at
@@ -34,47 +27,6 @@ fragment Message on chat_messages {
 """
 
 PING = Operation("query Ping { __typename }")
-
-CREATE_SESSION = Operation(
-    """
-    mutation CreateSession($object: chat_sessions_insert_input!) {
-      insert_chat_sessions_one(
-        object: $object
-        on_conflict: { constraint: chat_sessions_session_id_key, update_columns: [] }
-      ) { ...Session }
-    }
-    """
-    + _SESSION
-)
-
-LIST_SESSIONS = Operation(
-    """
-    query ListSessions($where: chat_sessions_bool_exp!, $limit: Int!) {
-      chat_sessions(where: $where, order_by: [{ updated_at: desc }, { id: desc }], limit: $limit) {
-        ...Session
-      }
-    }
-    """
-    + _SESSION
-)
-
-UPDATE_SESSION = Operation(
-    """
-    mutation UpdateSession($where: chat_sessions_bool_exp!, $set: chat_sessions_set_input!) {
-      update_chat_sessions(where: $where, _set: $set) { returning { ...Session } }
-    }
-    """
-    + _SESSION
-)
-
-RECOUNT_SESSION = Operation(
-    """
-    mutation RecountSession($session_id: uuid!) {
-      update_session_message_count(args: { target_session_id: $session_id }) { ...Session }
-    }
-    """
-    + _SESSION
-)
 
 LIST_MESSAGES = Operation(
     """
@@ -202,19 +154,6 @@ CLEAR_MESSAGES = Operation(
       ) { affected_rows }
     }
     """
-)
-
-WATCH_SESSIONS = Operation(
-    """
-    subscription WatchSessions($limit: Int!) {
-      chat_sessions(
-        where: { is_active: { _eq: true } }
-        order_by: [{ updated_at: desc }, { id: desc }]
-        limit: $limit
-      ) { ...Session }
-    }
-    """
-    + _SESSION
 )
 
 WATCH_MESSAGES = Operation(

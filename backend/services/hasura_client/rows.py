@@ -1,4 +1,4 @@
-"""Rows of an answer as models, or the error that says they are none."""
+"""Values on their way out, and rows of an answer as models, or the error that says they are none."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def only(model: type[Row], rows: list[dict[str, Any]], otherwise: str) -> Row:
     if not rows:
         raise NotFound(otherwise)
     return read(model, rows[0])
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Without those that are None."""
+    return {name: value for name, value in values.items() if value is not None}
