@@ -40,8 +40,9 @@ async def test_the_table_says_who_may_what(console: Console, shoot: Any) -> None
     page = await console.signed_in()
     for role, operation, table, said in [
         ("user", "select", "chat_sessions", "a row filter"),
-        ("user", "insert", "chat_sessions", r"a check, 3 of \d+ columns"),
-        ("user", "delete", "chat_sessions", "not allowed"),
+        ("user", "insert", "chat_sessions", r"a check, 8 of \d+ columns"),
+        ("user", "delete", "chat_sessions", "a row filter"),
+        ("user", "delete", "chat_read_marks", "not allowed"),
         ("assistant", "select", "users", "not allowed"),
         ("auditor", "select", "users", "every row and column"),
         ("both", "select", "chat_messages", "inherited from user, assistant"),

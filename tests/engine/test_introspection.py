@@ -29,7 +29,7 @@ async def test_tools_can_rebuild_the_schema_of_a_role(shelf: Served, session: Se
 
 async def test_the_schema_of_a_user_says_nothing_of_what_others_have(chat: Chat) -> None:
     text = json.dumps(await chat.ask(user(chat.bob), WHOLE))
-    for word in ("password_hash", "refresh_tokens", "insert_users", "delete_chat_sessions", "hasura_session"):
+    for word in ("password_hash", "refresh_tokens", "insert_users", "delete_users", "hasura_session"):
         assert word not in text
 
 
