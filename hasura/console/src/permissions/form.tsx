@@ -1,6 +1,6 @@
 /** The fields of one permission, and saving it. */
 
-import { useEffect, useMemo, useState } from "react";
+import { useLayoutEffect, useMemo, useState } from "react";
 import { FlaskConical, Trash2 } from "lucide-react";
 import { change } from "../api/metadata";
 import { problem, Refused } from "../api/http";
@@ -43,7 +43,8 @@ export function EditorForm({ cell, roles, place, own, setDirty, close }: Props) 
   const { operation } = cell;
   const result = useMemo(() => built(operation, draft), [operation, draft]);
   const dirty = JSON.stringify(draft) !== JSON.stringify(draftOf(operation, base.own));
-  useEffect(() => setDirty(dirty), [dirty, setDirty]);
+  // Before the next key is heard: it may be Escape, which asks whether there is anything to lose.
+  useLayoutEffect(() => setDirty(dirty), [dirty, setDirty]);
   const edit = (part: Partial<Draft>) => setDraft((now) => ({ ...now, ...part }));
   const editOthers = (part: Partial<Permission>) =>
     setDraft((now) => ({ ...now, others: withoutUndefined({ ...now.others, ...part }) }));
