@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Query, status
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Response, status
+from pydantic import BaseModel, Field, model_validator
 
 from backend.deps import COUNTED_MESSAGE, CurrentServices, CurrentUser, Cursor, Limit
 from backend.errors import (
@@ -19,12 +19,22 @@ from backend.errors import (
     Unauthenticated,
     documented,
 )
-from backend.routes.text import Category, Content, Title
-from backend.services.hasura_client import ChatMessage, ChatSession, MessagePage, SessionPage, Shelf
+from backend.routes.text import Category, Content, SystemPrompt, Title
+from backend.services.hasura_client import (
+    MOST_AT_ONCE,
+    ChatMessage,
+    ChatSession,
+    MessagePage,
+    SessionPage,
+    Shelf,
+)
 
 router = APIRouter(
     prefix="/api/chat/sessions", tags=["sessions"], responses=documented(Unauthenticated, Forbidden, Invalid)
 )
+
+
+Temperature = Annotated[float, Field(ge=0, le=2, examples=[0.2])]
 
 
 class NewSession(BaseModel):
@@ -33,12 +43,48 @@ class NewSession(BaseModel):
     session_id: UUID | None = Field(
         None, description="chosen by you: creating it again answers the same session, as it is"
     )
+    auto_title: bool | None = Field(
+        None,
+        description="whether the assistant may find a better title: `true` unless a title is given",
+    )
+    system_prompt: SystemPrompt | None = Field(None, description="what its assistant is told")
+    temperature: Temperature | None = Field(None, description="the model's own unless given")
 
 
-class SessionChanges(BaseModel):
-    title: Title | None = None
+class ChangesOfMany(BaseModel):
     category: Category | None = None
+    is_pinned: bool | None = None
+    is_archived: bool | None = None
     is_active: bool | None = Field(None, description="`false` deletes, `true` restores a deleted session")
+
+
+class SessionChanges(ChangesOfMany):
+    title: Title | None = None
+    auto_title: bool | None = Field(
+        None,
+        description="whether the assistant may find a better title: `false` with a title unless given, and without one",
+    )
+    system_prompt: SystemPrompt | None = Field(None, description="`null` removes it")
+    temperature: Temperature | None = Field(None, description="`null` leaves it to the model")
+
+
+class ManySessions(BaseModel):
+    """What is done with many sessions: either they are changed, or they are deleted forever."""
+
+    session_ids: list[UUID] = Field(max_length=MOST_AT_ONCE)
+    changes: ChangesOfMany | None = None
+    delete_forever: bool = Field(False, description="those that were deleted before, messages and all")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.delete_forever == (self.changes is not None):
+            raise ValueError("either changes or delete_forever")
+        return self
+
+
+class DoneWithMany(BaseModel):
+    changed: list[ChatSession] = Field(description="those that are yours and were changed, as they are now")
+    deleted: int = Field(description="how many went")
 
 
 class NewMessage(BaseModel):
@@ -60,9 +106,7 @@ class Cleared(BaseModel):
 )
 @router.post("", status_code=status.HTTP_201_CREATED, summary="Create a session", include_in_schema=False)
 async def create(body: NewSession, user: CurrentUser, services: CurrentServices) -> ChatSession:
-    return await services.hasura.create_chat_session(
-        user.token, title=body.title, category=body.category, session_id=body.session_id
-    )
+    return await services.hasura.create_chat_session(user.token, **body.model_dump())
 
 
 @router.get("/user/{user_id}", summary="List your sessions", responses=documented(NotFound))
@@ -92,6 +136,23 @@ async def of_user(
     )
 
 
+@router.post(
+    "/bulk",
+    summary="Change or delete many sessions",
+    description="What is not yours, or not there, is left out.",
+    responses=documented(TooLarge),
+)
+async def many(body: ManySessions, user: CurrentUser, services: CurrentServices) -> DoneWithMany:
+    if body.changes is None:
+        return DoneWithMany(
+            changed=[], deleted=await services.hasura.delete_forever(user.token, body.session_ids)
+        )
+    changes = body.changes.model_dump()
+    return DoneWithMany(
+        changed=await services.hasura.update_chat_sessions(user.token, body.session_ids, **changes), deleted=0
+    )
+
+
 @router.get("/{session_id}", summary="Load a session", responses=documented(NotFound))
 async def load(session_id: UUID, user: CurrentUser, services: CurrentServices) -> ChatSession:
     return await services.hasura.get_chat_session(user.token, session_id)
@@ -99,26 +160,36 @@ async def load(session_id: UUID, user: CurrentUser, services: CurrentServices) -
 
 @router.put(
     "/{session_id}",
-    summary="Rename, categorise, restore",
+    summary="Rename, move, restore, tell the model",
     description="Only what is given changes. A deleted session takes nothing but `is_active: true`.",
     responses=documented(NotFound, TooLarge),
 )
 async def change(
     session_id: UUID, body: SessionChanges, user: CurrentUser, services: CurrentServices
 ) -> ChatSession:
-    return await services.hasura.update_chat_session(
-        user.token, session_id, title=body.title, category=body.category, is_active=body.is_active
-    )
+    changes = body.model_dump(include=body.model_fields_set)
+    return await services.hasura.update_chat_session(user.token, session_id, **changes)
 
 
 @router.delete(
     "/{session_id}",
     summary="Delete a session",
-    description="Softly: it answers `is_active: false`, and `PUT` with `is_active: true` brings it back.",
-    responses=documented(NotFound),
+    description="Into the trash: it answers `is_active: false`, and `PUT` with `is_active: true` brings it back.",
+    response_model=ChatSession,
+    responses=documented(NotFound)
+    | {status.HTTP_204_NO_CONTENT: {"description": "deleted forever, messages and all"}},
 )
-async def delete(session_id: UUID, user: CurrentUser, services: CurrentServices) -> ChatSession:
-    return await services.hasura.delete_chat_session(user.token, session_id)
+async def delete(
+    session_id: UUID,
+    user: CurrentUser,
+    services: CurrentServices,
+    forever: Annotated[bool, Query(description="only what was deleted before")] = False,
+) -> ChatSession | Response:
+    if not forever:
+        return await services.hasura.delete_chat_session(user.token, session_id)
+    if not await services.hasura.delete_forever(user.token, [session_id]):
+        raise NotFound
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
 @router.get(

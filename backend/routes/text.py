@@ -42,3 +42,9 @@ Category = Annotated[
     PlainText,
     Field(examples=["travel"]),
 ]
+SystemPrompt = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=8000),
+    PlainText,
+    Field(examples=["Answer in one sentence."]),
+]

@@ -69,6 +69,8 @@ class SessionCalls:
         Raises Conflict when the id is somebody else's, NotFound when it is a deleted one of the caller's.
         """
         session_id = session_id or uuid4()
+        if title is None and auto_title:
+            auto_title = None  # as it is for the title that the database gives
         new = given(
             session_id=str(session_id),
             title=title,
