@@ -13,6 +13,8 @@ from starlette.requests import HTTPConnection
 from backend.errors import Forbidden, Unauthenticated
 from backend.services.accounts import Accounts
 from backend.services.bus import Bus
+from backend.services.deletion import Deletion
+from backend.services.devices import Devices
 from backend.services.hasura_client import HasuraClient
 from backend.services.login_limits import LoginLimits
 from backend.services.message_limits import MessageLimits
@@ -32,6 +34,8 @@ class Services:
     bus: Bus
     accounts: Accounts
     refresh_tokens: RefreshTokens
+    devices: Devices
+    deletion: Deletion
     tokens: Tokens
     login_limits: LoginLimits
     message_limits: MessageLimits
@@ -66,6 +70,14 @@ def _user(
     return user
 
 
+async def _signed_in_user(
+    user: Annotated[User, Depends(_user)], services: Annotated[Services, Depends(_services)]
+) -> User:
+    if user.sign_in_id is not None and not await services.devices.is_signed_in(user.id, user.sign_in_id):
+        raise Unauthenticated("This device was signed out.")
+    return user
+
+
 async def _count_message(
     user: Annotated[User, Depends(_user)], services: Annotated[Services, Depends(_services)]
 ) -> None:
@@ -76,6 +88,8 @@ async def _count_message(
 COUNTED_MESSAGE = Depends(_count_message)
 CurrentServices = Annotated[Services, Depends(_services)]
 CurrentUser = Annotated[User, Depends(_user)]
+#: Of a route that changes the account: the device is signed in at this moment, not only when its token was made.
+SignedInUser = Annotated[User, Depends(_signed_in_user)]
 Limit = Annotated[int, Query(ge=1, le=200, description="rows a page")]
 Cursor = Annotated[
     str | None,

@@ -91,6 +91,13 @@ class Forbidden(Problem):
     default = "The token's role does not allow this."
 
 
+class WrongPassword(Forbidden):
+    """Not 401: the token is good, and another one would not help."""
+
+    slug, title = "wrong-password", "Wrong password"
+    default = "The password is wrong."
+
+
 class NotFound(Problem):
     status, slug, title = 404, "not-found", "Not found"
     default = "There is nothing here, or it is not yours."

@@ -16,9 +16,11 @@ from redis.backoff import NoBackoff
 from backend import errors
 from backend.deps import Services
 from backend.middleware import BodyLimit, Trace
-from backend.routes import auth, chat, chat_sessions, health, ws_chat, ws_status
+from backend.routes import account, auth, chat, chat_sessions, health, ws_chat, ws_status
 from backend.services.accounts import Accounts
 from backend.services.bus import PostgresBus, RedisBus
+from backend.services.deletion import Deletion
+from backend.services.devices import Devices
 from backend.services.hasura_client import HasuraClient
 from backend.services.llm import LlmAssistant
 from backend.services.login_limits import LoginLimits
@@ -78,7 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
     )
     errors.install(app)
-    for room in (auth, chat_sessions, chat, health, ws_chat, ws_status):
+    for room in (auth, account, chat_sessions, chat, health, ws_chat, ws_status):
         app.include_router(room.router)
     app.add_middleware(BodyLimit, limit=MAX_BODY)
     if settings.cors_origins:
@@ -130,12 +132,17 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
         sweeper = Sweeper(pool, client, tokens)
         sweeper.start()
         stack.push_async_callback(sweeper.aclose)
+        deletion = Deletion(pool)
+        deletion.start()
+        stack.push_async_callback(deletion.aclose)
         stack.push_async_callback(replies.drain, DRAIN_FOR)
         yield Services(
             pool=pool,
             bus=bus,
             accounts=Accounts(pool, Passwords()),
             refresh_tokens=RefreshTokens(pool),
+            devices=Devices(pool),
+            deletion=deletion,
             tokens=tokens,
             login_limits=LoginLimits(limits, settings.login_attempts, settings.login_attempts_per_address),
             message_limits=MessageLimits(limits, settings.messages_per_minute),

@@ -1,4 +1,4 @@
-"""Register, sign in, stay signed in, sign out."""
+"""Register, sign in, stay signed in, sign out. The account itself: `backend.routes.account`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from backend.errors import (
 )
 from backend.routes.text import PlainText
 from backend.services.accounts import Account, UsernameTaken
-from backend.services.refresh_tokens import RefreshRefused
+from backend.services.devices import recognise
+from backend.services.refresh_tokens import PasswordReplaced, RefreshRefused, SignIn
 from backend.services.tokens import ACCESS_LIFETIME
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -75,6 +76,7 @@ class SignedIn(BaseModel):
     refresh_token: str
     token_type: str = "bearer"  # noqa: S105  the scheme of RFC 6750
     expires_in: int = Field(int(ACCESS_LIFETIME.total_seconds()), description="seconds")
+    device_id: UUID = Field(description="this sign-in among `GET /auth/devices`")
     user: AccountOut
 
 
@@ -90,7 +92,7 @@ async def register(body: Registration, request: Request, services: CurrentServic
         account = await services.accounts.create(body.username, body.password, body.display_name)
     except UsernameTaken:
         raise Conflict("This username is taken; choose another.") from None
-    return _signed_in(services, account, await services.refresh_tokens.issue(account.id))
+    return await _sign_in(services, request, account)
 
 
 @router.post("/login", summary="Sign in", responses=documented(WrongCredentials, Invalid, TooManyRequests))
@@ -99,8 +101,8 @@ async def login(body: Credentials, request: Request, services: CurrentServices) 
     account = await services.accounts.authenticate(body.username, body.password)
     if account is None:
         raise WrongCredentials
-    await services.login_limits.succeeded(_address(request), body.username)
-    return _signed_in(services, account, await services.refresh_tokens.issue(account.id))
+    await services.login_limits.succeeded(address_of(request), body.username)
+    return await _sign_in(services, request, account)
 
 
 @router.post(
@@ -111,10 +113,10 @@ async def login(body: Credentials, request: Request, services: CurrentServices) 
 )
 async def refresh(body: Refresh, services: CurrentServices) -> SignedIn:
     try:
-        account, token = await services.refresh_tokens.rotate(body.refresh_token)
+        sign_in = await services.refresh_tokens.rotate(body.refresh_token)
     except RefreshRefused:
         raise Unauthenticated("The refresh token is not valid any more. Sign in again.") from None
-    return _signed_in(services, account, token)
+    return _signed_in(services, sign_in)
 
 
 @router.post(
@@ -136,18 +138,29 @@ async def me(user: CurrentUser, services: CurrentServices) -> AccountOut:
     return AccountOut.model_validate(account)
 
 
-def _signed_in(services: Services, account: Account, refresh_token: str) -> SignedIn:
+async def _sign_in(services: Services, request: Request, account: Account) -> SignedIn:
+    device = await recognise(request.headers.get("user-agent", ""))
+    try:
+        sign_in = await services.refresh_tokens.issue(account, device, address_of(request))
+    except PasswordReplaced:
+        raise WrongCredentials from None
+    return _signed_in(services, sign_in)
+
+
+def _signed_in(services: Services, sign_in: SignIn) -> SignedIn:
+    account = sign_in.account
     return SignedIn(
-        access_token=services.tokens.access(account.id, account.role),
-        refresh_token=refresh_token,
+        access_token=services.tokens.access(account.id, account.role, sign_in_id=sign_in.id),
+        refresh_token=sign_in.refresh_token,
+        device_id=sign_in.id,
         user=AccountOut.model_validate(account),
     )
 
 
 async def _count(services: Services, request: Request, username: str | None = None) -> None:
-    await services.login_limits.attempt(_address(request), username)
+    await services.login_limits.attempt(address_of(request), username)
 
 
-def _address(request: Request) -> str:
-    # Behind the web UI or a proxy, the browser's: uvicorn reads X-Forwarded-For from CHAT_TRUSTED_PROXIES.
+def address_of(request: Request) -> str:
+    """Behind the web UI or a proxy, the browser's: uvicorn reads X-Forwarded-For from CHAT_TRUSTED_PROXIES."""
     return request.client.host if request.client else "unknown"

@@ -244,6 +244,13 @@ class HasuraClient(SessionCalls, AssistantCalls):
                 rows = data["chat_sessions"]
                 yield [read(ChatMessage, row) for row in reversed(rows[0]["messages"])] if rows else None
 
+    async def watch_sign_in(self, token: str, sign_in_id: UUID) -> AsyncGenerator[bool, None]:
+        """Whether a sign-in of the caller's holds: now and after every change."""
+        variables = {"sign_in_id": str(sign_in_id)}
+        async with aclosing(self._live.watch(token, operations.WATCH_SIGN_IN, variables)) as states:
+            async for data in states:
+                yield bool(data["sign_ins"])
+
     async def _list_messages(
         self, token: str, session_id: UUID, where: dict[str, Any], *, limit: int
     ) -> list[ChatMessage]:

@@ -179,3 +179,11 @@ WATCH_SESSION = Operation(
     """
     + _MESSAGE
 )
+
+WATCH_SIGN_IN = Operation(
+    """
+    subscription WatchSignIn($sign_in_id: uuid!) {
+      sign_ins(where: { sign_in_id: { _eq: $sign_in_id } }) { sign_in_id }
+    }
+    """
+)

@@ -1,0 +1,93 @@
+"""What goes for good: chats that are older than their owners keep them, and accounts that their owners have deleted.
+
+The database decides what goes and takes it in batches (sql/0011_accounts.sql), so that nobody else's deletes wait long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, LiteralString
+
+import psycopg
+import psycopg_pool
+import structlog
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from psycopg_pool import AsyncConnectionPool
+
+    from backend.services.accounts import Account
+
+#: Between two looks at all accounts, in seconds.
+EVERY = 600.0
+#: Between two batches, in seconds: the deletes of others come in between.
+PAUSE = 0.1
+#: How long a request to delete an account waits for it to be gone, in seconds; what is left then is the sweep's.
+WAIT = 20.0
+
+log = structlog.get_logger(__name__)
+
+
+class Deletion:
+    """Runs as a task from `start` to `aclose`. Several processes may: a batch that another has taken is empty."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="deletion")
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def delete_account(self, account: Account) -> bool:
+        """Signs every device out and removes everything; False when the password that `account` was verified with is
+        not the one any more. What is left after WAIT goes in the background, whatever happens to this process.
+        """
+        async with self._pool.connection() as connection:
+            ended = await connection.execute(
+                "UPDATE users SET deleted_at = now()"
+                " WHERE id = %s AND password_set_at = %s AND deleted_at IS NULL",
+                [account.id, account.password_set_at],
+            )
+            if ended.rowcount == 0:
+                return False
+            await connection.execute("DELETE FROM sign_ins WHERE user_id = %s", [account.id])
+        try:
+            async with asyncio.timeout(WAIT):
+                await self._remove(account.id)
+        except (TimeoutError, psycopg.OperationalError, psycopg_pool.PoolTimeout) as exc:
+            log.warning("account_removed_later", cause=repr(exc))
+        return True
+
+    async def sweep(self) -> int:
+        """How many chats were too old. Raises psycopg's errors."""
+        await self._remove(None)
+        return await self._until_none("SELECT expire_chat_sessions()", [])
+
+    async def _remove(self, user_id: UUID | None) -> int:
+        return await self._until_none("SELECT remove_deleted_accounts(%s)", [user_id])
+
+    async def _until_none(self, statement: LiteralString, values: list[UUID | None]) -> int:
+        """What the batches of `statement` come to."""
+        total = 0
+        while True:
+            async with self._pool.connection() as connection:
+                row = await (await connection.execute(statement, values)).fetchone()
+            if row is None or not row[0]:
+                return total
+            total += int(row[0])
+            await asyncio.sleep(PAUSE)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                if chats := await self.sweep():
+                    log.info("chats_expired", chats=chats)
+            except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
+                log.warning("deletion_failed", cause=repr(exc))
+            await asyncio.sleep(EVERY)
