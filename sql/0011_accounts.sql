@@ -1,4 +1,4 @@
--- depends: 0006_read_marks
+-- depends: 0007_session_shelves
 -- What people decide about their accounts: which devices stay signed in, how long chats are kept, and the end of it all.
 
 -- One row for each sign-in that holds. Ending it is deleting it, and its refresh tokens go with it; whoever rotates

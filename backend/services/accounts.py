@@ -75,7 +75,7 @@ class Accounts:
             await cur.execute(
                 "SELECT id, username, display_name, role, password_set_at FROM users"
                 " WHERE id = %s AND deleted_at IS NULL",
-                [user_id],  # noqa: S608
+                [user_id],
             )
             return await cur.fetchone()
 

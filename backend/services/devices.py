@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ LONGEST_USER_AGENT = 512
 LONGEST_NAME = 60
 #: As many as a list shows, those that were used last.
 MOST = 100
+#: A program that is no known browser: what comes before its version (RFC 9110, 10.1.5).
+_PRODUCT = re.compile(r"[A-Za-z][\w.-]{0,40}(?=/)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,13 @@ class Devices:
 
 def _recognise(user_agent: str) -> Device:
     found = ua_parser.parse(user_agent)
-    browser = found.user_agent.family if found.user_agent else ""
     system = found.os.family if found.os else ""
+    if found.user_agent:
+        # Which Safari or Chrome it is the system says already.
+        browser = found.user_agent.family.replace("Mobile", "").strip()
+    else:
+        product = _PRODUCT.match(user_agent)
+        browser = product[0] if product and product[0] != "Mozilla" else ""
     return Device(_plain(browser), _plain(system))
 
 

@@ -30,7 +30,8 @@ async def test_registering_signs_in_and_login_answers_the_same_shape(accounts_ap
     assert signed_in.status_code == 200
     assert made.headers["cache-control"] == signed_in.headers["cache-control"] == "no-store"
     for body in (made.json(), signed_in.json()):
-        assert set(body) == {"access_token", "refresh_token", "token_type", "expires_in", "user"}
+        fields = {"access_token", "refresh_token", "token_type", "expires_in", "device_id", "user"}
+        assert set(body) == fields
         assert body["token_type"] == "bearer"
         assert body["expires_in"] == 900
         assert body["user"]["username"] == name

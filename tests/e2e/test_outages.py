@@ -81,7 +81,7 @@ async def test_what_happened_meanwhile_shows_after_a_reconnect(
     await expect(page.get_by_test_id("session-title")).to_have_text("Renamed elsewhere")
 
 
-async def test_a_revoked_sign_in_leads_to_signing_in_and_back(
+async def test_a_sign_in_that_has_run_out_leads_to_signing_in_and_back(
     stack: Stack, e2e_database: str, visitors: Any
 ) -> None:
     ada = await visitors(stack)
@@ -91,7 +91,7 @@ async def test_a_revoked_sign_in_leads_to_signing_in_and_back(
     chat = page.url
     with psycopg.connect(e2e_database) as database:
         database.execute(
-            "UPDATE refresh_tokens SET revoked_at = now() FROM users"
+            "UPDATE refresh_tokens SET expires_at = now() FROM users"
             " WHERE users.id = user_id AND username = %s",
             [ada.name],
         )

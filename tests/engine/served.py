@@ -145,6 +145,11 @@ class Chat(Served):
                 " WHERE session_id = %s GROUP BY session_id, user_id",
                 session_id,
             )
+            await self.run(
+                "INSERT INTO sign_ins (sign_in_id, user_id, browser) SELECT device_id, user_id, 'Firefox'"
+                " FROM chat_read_marks WHERE user_id = %s",
+                person,
+            )
 
 
 @asynccontextmanager

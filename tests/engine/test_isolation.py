@@ -68,6 +68,14 @@ READS = {
         "query($ada: uuid!) { chat_session_categories(where: {user_id: {_eq: $ada}}) { shelf category sessions } }",
         {"chat_session_categories": []},
     ),
+    "sign_ins": (
+        "query($ada: uuid!) { sign_ins(where: {user_id: {_eq: $ada}}) { browser last_used_at } }",
+        {"sign_ins": []},
+    ),
+    "sign_ins_by_pk": (
+        "query($device: uuid!) { sign_ins_by_pk(sign_in_id: $device) { system } }",
+        {"sign_ins_by_pk": None},
+    ),
     "users": (
         "query($ada: uuid!) { users(where: {id: {_eq: $ada}}) { username sessions { id } } }",
         {"users": []},
@@ -169,6 +177,7 @@ STREAMS = {
     "chat_session_categories_stream",
     "chat_messages_stream",
     "chat_read_marks_stream",
+    "sign_ins_stream",
     "users_stream",
 }
 #: The assistant's cases: a foreign one, and what is not its own in the session of its own user.
@@ -407,6 +416,7 @@ async def test_a_stream_brings_own_rows_only(chat: Chat, field: str) -> None:
         "users": ("created_at", "1970-01-01"),
         "chat_read_marks": ("last_read_id", 0),
         "chat_session_categories": ("sessions", 0),
+        "sign_ins": ("signed_in_at", "1970-01-01"),
     }.get(table, ("id", 0))
     query = (
         f"subscription {{ {field}(batch_size: 100, cursor: {{initial_value: {{{cursor}: {json.dumps(start)}}}}})"
@@ -473,7 +483,7 @@ async def test_nobody_reads_password_hashes_or_refresh_tokens(chat: Chat) -> Non
     for session in (user(chat.bob), assistant(chat.bob)):
         types = chat.snapshot.role(session).schema.type_map
         fields = {name for type_ in types.values() for name in getattr(type_, "fields", ())}
-        assert not fields & {"password_hash", "token_hash", "refresh_tokens"}
+        assert not fields & {"password_hash", "password_set_at", "token_hash", "refresh_tokens"}
     assert "refresh_tokens" not in chat.snapshot.role(ADMIN).schema.type_map
 
 

@@ -55,6 +55,13 @@ def test_the_rest_is_applied_to_a_database_that_holds_data(
         "INSERT INTO users (username, password_hash, display_name)"
         " SELECT 'user' || n, '!', 'User ' || n FROM generate_series(1, 3) AS n"
     )
+    # Of each user's three sign-ins one has run out and one was revoked.
+    db.execute(
+        "INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at, revoked_at)"
+        " SELECT sha256((id::text || n || twin)::bytea), md5(id::text || n)::uuid, id,"
+        "  now() + CASE n WHEN 1 THEN interval '-1 day' ELSE interval '30 days' END, CASE n WHEN 2 THEN now() END"
+        " FROM users, generate_series(0, 2) AS n, generate_series(0, 1) AS twin"
+    )
     if first >= 2:
         db.execute("INSERT INTO chat_sessions (user_id) SELECT id FROM users, generate_series(1, 4)")
     if first >= 3:
@@ -75,6 +82,7 @@ def test_the_rest_is_applied_to_a_database_that_holds_data(
     assert migrate(url) == NAMES[first:]
     assert [one(db, f"SELECT count(*) FROM {table}") for table in tables] == before
     assert drifted(db) == []
+    assert one(db, "SELECT (SELECT count(*) FROM sign_ins), (SELECT count(*) FROM refresh_tokens)") == (3, 6)
     if first == 3:
         assert one(db, "SELECT sum(total_messages), count(last_message_at) FROM chat_sessions") == (30, 6)
     if first == 4:
