@@ -85,9 +85,11 @@ class Guard:
                 headers.update(self._headers)
                 if headers.get("content-type", "").startswith("text/html"):
                     headers["Content-Security-Policy"] = self._policy
-                # File names under /assets change with their content; pages and the rest are asked for anew.
+                # File names under /assets change with their content; pages and the rest are asked for anew. What a
+                # page asks for is its reader's own: the next one at this browser must not find it on the disk.
                 immutable = scope["path"].startswith("/assets/") and message["status"] == 200
-                headers["Cache-Control"] = _FOREVER if immutable else "no-cache"
+                private = headers.get("content-type", "").startswith("application/json")
+                headers["Cache-Control"] = _FOREVER if immutable else "no-store" if private else "no-cache"
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

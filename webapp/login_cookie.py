@@ -57,8 +57,12 @@ async def end(request: Request) -> Response:
     """Signs this browser out."""
     await services().logins.end(request.cookies.get(NAME, ""))
     answer = Response(status_code=204)
-    answer.delete_cookie(NAME, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    clear(request, answer)
     return answer
+
+
+def clear(request: Request, answer: Response) -> None:
+    answer.delete_cookie(NAME, httponly=True, samesite="lax", secure=request.url.scheme == "https")
 
 
 ROUTES = [

@@ -7,13 +7,14 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
 
 from backend.services.hasura_client import HasuraClient
 from webapp import services
-from webapp.services.api import Api
+from webapp.services.api import Api, Visitor
 from webapp.services.login_store import LoginStore
 from webapp.services.logins import Logins
 from webapp.services.reachability import Reachability
@@ -42,6 +43,7 @@ class Backend:
             "refresh_token": self.valid,
             "token_type": "bearer",
             "expires_in": self.expires_in,
+            "device_id": str(UUID(int=7)),
             "user": {"id": "u", "username": "ada", "display_name": "Ada"},
         }
 
@@ -90,7 +92,7 @@ def logins(api: Api, store: LoginStore) -> Iterator[Logins]:
 
 
 async def sign_in(logins: Logins, api: Api) -> str:
-    ticket = await logins.begin(await api.login("ada", "password", client_ip="127.0.0.1"))
+    ticket = await logins.begin(await api.login("ada", "password", Visitor("127.0.0.1")))
     login_id = logins.collect(ticket)
     assert login_id
     assert logins.collect(ticket) is None, "a ticket works once"

@@ -3,11 +3,14 @@
 from starlette.routing import Route, WebSocketRoute
 
 from webapp import login_cookie
+from webapp.routes import account, session_settings
 from webapp.routes.live_answer import live_answer
 from webapp.routes.outbox import discard, send
 
 ROUTES = [
     *login_cookie.ROUTES,
+    *account.ROUTES,
+    *session_settings.ROUTES,
     Route("/outbox", send, methods=["POST"]),
     Route("/outbox/discard", discard, methods=["POST"]),
     WebSocketRoute("/answers/{message_id:uuid}/live", live_answer),

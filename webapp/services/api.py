@@ -6,6 +6,7 @@ import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 import httpx2
 
@@ -23,6 +24,8 @@ class Tokens:
     username: str
     display_name: str
     user_id: str
+    #: Of this sign-in, among the devices of its account.
+    device_id: str
 
     @classmethod
     def from_answer(cls, answer: dict[str, Any]) -> Self:
@@ -34,7 +37,36 @@ class Tokens:
             username=user["username"],
             display_name=user["display_name"],
             user_id=user["id"],
+            device_id=answer["device_id"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The browser that somebody signs in with: its address, which is limited, and what it calls itself."""
+
+    address: str
+    user_agent: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        # What a browser sends; anything else in it is left out, since it is sent on.
+        named = "".join(sign for sign in self.user_agent if " " <= sign <= "~")[:512]
+        given = {"X-Forwarded-For": self.address, "User-Agent": named}
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Something that is signed in; the moments are as JSON has them. `current` is the one that asks."""
+
+    id: str
+    browser: str
+    system: str
+    address: str
+    signed_in_at: str
+    last_used_at: str
+    current: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +80,14 @@ class StreamEvent:
 class ApiError(Exception):
     """The backend refused. The text is its own ``detail``, written for users.
 
-    ``retry_after`` is in seconds, None where the backend names no time.
+    ``retry_after`` is in seconds, None where the backend names no time; ``kind`` is the last part of its ``type``.
     """
 
-    def __init__(self, status: int, detail: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, retry_after: float | None = None, *, kind: str = ""
+    ) -> None:
         super().__init__(detail)
+        self.kind = kind
         self.status = status
         self.detail = detail
         self.retry_after = retry_after
@@ -80,17 +115,56 @@ class Api:
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
 
-    async def login(self, username: str, password: str, *, client_ip: str) -> Tokens:
-        return await self._tokens("/auth/login", {"username": username, "password": password}, client_ip)
+    async def login(self, username: str, password: str, visitor: Visitor) -> Tokens:
+        return await self._tokens("/auth/login", {"username": username, "password": password}, visitor)
 
-    async def register(self, username: str, password: str, *, client_ip: str) -> Tokens:
-        return await self._tokens("/auth/register", {"username": username, "password": password}, client_ip)
+    async def register(self, username: str, password: str, visitor: Visitor) -> Tokens:
+        return await self._tokens("/auth/register", {"username": username, "password": password}, visitor)
 
     async def refresh(self, refresh_token: str) -> Tokens:
         return await self._tokens("/auth/refresh", {"refresh_token": refresh_token})
 
     async def logout(self, refresh_token: str) -> None:
         await self._post("/auth/logout", {"refresh_token": refresh_token})
+
+    # The account of whoever the token is of. Where a password is needed the visitor's address is counted.
+
+    async def rename(self, token: str, display_name: str) -> str:
+        """The name as it is now."""
+        answer = await self._send("PATCH", "/auth/me", {"display_name": display_name}, _bearer(token))
+        return str(answer.json()["display_name"])
+
+    async def change_password(self, token: str, old: str, new: str, visitor: Visitor) -> int:
+        """How many other devices that has signed out."""
+        body = {"old_password": old, "new_password": new}
+        answer = await self._send("POST", "/auth/password", body, _bearer(token) | visitor.headers)
+        return int(answer.json()["signed_out"])
+
+    async def devices(self, token: str) -> list[Device]:
+        """Those that are signed in, latest use first."""
+        answer = await self._send("GET", "/auth/devices", None, _bearer(token))
+        return [Device(**item) for item in answer.json()["items"]]
+
+    async def sign_device_out(self, token: str, device_id: str) -> None:
+        await self._send("DELETE", f"/auth/devices/{UUID(device_id)}", None, _bearer(token))
+
+    async def sign_other_devices_out(self, token: str) -> int:
+        answer = await self._send("POST", "/auth/devices/revoke-others", None, _bearer(token))
+        return int(answer.json()["signed_out"])
+
+    async def retention(self, token: str) -> int | None:
+        """After how many days without a change chats are deleted; None keeps them."""
+        days: int | None = (await self._send("GET", "/auth/settings", None, _bearer(token))).json()[
+            "retention_days"
+        ]
+        return days
+
+    async def set_retention(self, token: str, days: int | None) -> None:
+        await self._send("PUT", "/auth/settings", {"retention_days": days}, _bearer(token))
+
+    async def delete_account(self, token: str, password: str, visitor: Visitor) -> None:
+        headers = _bearer(token) | visitor.headers
+        await self._send("DELETE", "/auth/me", {"password": password}, headers, timeout=60)
 
     # Turns. The backend owns them: these calls end when it has the turn, and the answer is written without them.
 
@@ -145,15 +219,26 @@ class Api:
         except httpx2.TransportError as exc:
             raise ApiUnavailable(503, "The chat server cannot be reached.") from exc
 
-    async def _tokens(self, path: str, body: dict[str, str], client_ip: str = "") -> Tokens:
-        headers = {"X-Forwarded-For": client_ip} if client_ip else {}
-        return Tokens.from_answer((await self._post(path, body, headers)).json())
+    async def _tokens(self, path: str, body: dict[str, str], visitor: Visitor | None = None) -> Tokens:
+        return Tokens.from_answer((await self._post(path, body, visitor.headers if visitor else None)).json())
 
     async def _post(
         self, path: str, body: dict[str, str] | None, headers: dict[str, str] | None = None
     ) -> httpx2.Response:
+        return await self._send("POST", path, body, headers)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        headers: dict[str, str] | None = None,
+        timeout: float = 15,  # noqa: ASYNC109  the HTTP client's own
+    ) -> httpx2.Response:
         try:
-            answer = await self._http.post(path, json=body, headers=headers)
+            answer = await self._http.request(
+                method, path, json=body, headers=headers, timeout=httpx2.Timeout(timeout, connect=3)
+            )
         except httpx2.TransportError as exc:
             raise ApiUnavailable(503, "The chat server cannot be reached.") from exc
         if answer.is_error:
@@ -169,9 +254,10 @@ def _refusal(answer: httpx2.Response) -> ApiError:
     try:
         problem = answer.json()
         detail = str(problem.get("detail") or problem.get("title") or "")
+        kind = str(problem.get("type") or "").rpartition(":")[2]
     except (ValueError, AttributeError):
-        detail = ""
+        detail = kind = ""
     detail = detail or f"The chat server answered with {answer.status_code}."
-    kind = ApiUnavailable if answer.status_code in {502, 503, 504} else ApiError
+    error = ApiUnavailable if answer.status_code in {502, 503, 504} else ApiError
     wait = answer.headers.get("retry-after", "")
-    return kind(answer.status_code, detail, float(wait) if wait.isdigit() else None)
+    return error(answer.status_code, detail, float(wait) if wait.isdigit() else None, kind=kind)

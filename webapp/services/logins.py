@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -35,12 +35,17 @@ class SignedOut(Exception):
 
 @dataclass
 class Login:
-    """One browser's. ``user_id`` tells whether a tab still belongs to whom it did."""
+    """One browser's. ``user_id`` tells whether a tab still belongs to whom it did.
+
+    `watching` looks whether it is ended from elsewhere, while any tab waits for that (`webapp.state.watched_login`).
+    """
 
     tokens: Tokens
     renew_at: float
     renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    watchers: int = 0
+    watching: asyncio.Task[None] | None = None
 
 
 class Logins:
@@ -63,6 +68,10 @@ class Logins:
         ticket = secrets.token_urlsafe(32)
         self._tickets[ticket] = (login_id, now + TICKET_LIFETIME)
         return ticket
+
+    async def rename(self, login_id: str, display_name: str) -> None:
+        login = await self.get(login_id)
+        login.tokens = replace(login.tokens, display_name=display_name)
 
     def collect(self, ticket: str) -> str | None:
         login_id, end = self._tickets.pop(ticket, ("", 0.0))
@@ -112,7 +121,7 @@ class Logins:
         """Signs this browser out, everywhere at once; the backend revokes when it can be reached."""
         login = self._logins.get(login_id)
         refresh_token = login.tokens.refresh_token if login else await self._store.get(login_id)
-        await self._forget(login_id)
+        await self.forget(login_id)
         if refresh_token is not None:
             try:
                 await self._api.logout(refresh_token)
@@ -127,7 +136,7 @@ class Logins:
         except ApiError as exc:
             if exc.status not in {400, 401, 403, 422}:
                 raise ApiUnavailable(exc.status, exc.detail) from exc
-            await self._forget(login_id)
+            await self.forget(login_id)
             raise SignedOut from exc
 
     async def _keep(self, login_id: str, tokens: Tokens) -> Login:
@@ -140,7 +149,8 @@ class Logins:
         login.tokens, login.renew_at = tokens, renew_at
         return login
 
-    async def _forget(self, login_id: str) -> None:
+    async def forget(self, login_id: str) -> None:
+        """This browser is signed out, and nobody need be told."""
         if login := self._logins.pop(login_id, None):
             login.ended.set()
         await self._store.remove(login_id)

@@ -12,7 +12,7 @@ import reflex as rx
 
 from webapp import login_cookie
 from webapp.services import services
-from webapp.services.api import ApiError
+from webapp.services.api import ApiError, Visitor
 from webapp.services.logins import SignedOut
 from webapp.state.wording import REASONS, explain
 from webapp.words import Words, words_of
@@ -49,10 +49,16 @@ def login_id_of(state: rx.State) -> str:
     return login_cookie.read(state.router.headers.cookie)
 
 
+def visitor_of(state: rx.State) -> Visitor:
+    """The browser that sent the running event."""
+    return Visitor(state.router.session.client_ip, state.router.headers.user_agent)
+
+
 def local_path(wanted: str) -> str:
-    """`wanted` if it is a path of this site's chats, else the chats' front page: never another site."""
+    """`wanted` if it is the path of a page of this site, else the chats' front page: never another site."""
     parts = urlsplit(wanted)
-    inside = not parts.scheme and not parts.netloc and parts.path.startswith("/chat") and "\\" not in wanted
+    known = parts.path.startswith("/chat") or parts.path.rstrip("/") == "/settings"
+    inside = not parts.scheme and not parts.netloc and known and "\\" not in wanted
     return parts.path if inside else "/chat"
 
 
@@ -119,7 +125,7 @@ class Auth(rx.State):
         api = services().api
         try:
             enter = api.register if new else api.login
-            tokens: Tokens = await enter(username, password, client_ip=self.router.session.client_ip)
+            tokens: Tokens = await enter(username, password, visitor_of(self))
         except ApiError as exc:
             self.error, self.busy = explain(exc, words), False
             return

@@ -19,6 +19,7 @@ from webapp.state.auth import Auth, login_id_of, sign_in_address
 from webapp.state.open_session import OpenSession
 from webapp.state.session_list import SessionList
 from webapp.state.turns import Turns
+from webapp.state.watched_login import until_signed_out
 from webapp.state.wording import explain
 from webapp.words import words_of
 
@@ -63,12 +64,11 @@ class ChatHistory(SessionList, OpenSession, Turns, rx.State):
 
     @rx.event(background=True, supersedes=True)
     async def follow_login(self) -> Any:
-        """Leaves when this browser was signed out in another tab."""
+        """Leaves when this browser was signed out in another tab, or from another device."""
         try:
-            login = await services().logins.get(login_id_of(self))
+            await until_signed_out(login_id_of(self))
         except (SignedOut, ApiError):
             return None
-        await login.ended.wait()
         async with self:
             auth = await self.get_state(Auth)
             if not auth.user_id:  # signed out in this very tab, which is on its way already

@@ -24,6 +24,7 @@ REASONS: Final[Mapping[str, str]] = {
     "expired": "account.signed-out.expired",
     "signed-out": "account.signed-out.done",
     "elsewhere": "account.signed-out.elsewhere",
+    "deleted": "account.signed-out.deleted",
 }
 
 
@@ -39,6 +40,8 @@ def explain(error: HasuraError | ApiError, words: Words) -> str:
             return words("errors.sent-otherwise")
         case Unauthorized():
             return words("errors.signed-out")
+        case ApiError(kind="wrong-password"):
+            return words("settings.password.wrong")
         case ApiError(status=429, retry_after=float(seconds) | int(seconds)):
             return words("errors.too-many", seconds=round(seconds) or 1)
         case ApiError():
