@@ -83,9 +83,7 @@ class ApiError(Exception):
     ``retry_after`` is in seconds, None where the backend names no time; ``kind`` is the last part of its ``type``.
     """
 
-    def __init__(
-        self, status: int, detail: str, retry_after: float | None = None, *, kind: str = ""
-    ) -> None:
+    def __init__(self, status: int, detail: str, retry_after: float | None = None, *, kind: str = "") -> None:
         super().__init__(detail)
         self.kind = kind
         self.status = status
