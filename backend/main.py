@@ -35,6 +35,7 @@ from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
 from backend.services.reply import Means
 from backend.services.sweeper import Sweeper
+from backend.services.titles import Titles
 from backend.services.tokens import Tokens
 from backend.settings import Settings, load_settings
 
@@ -119,11 +120,13 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
         limits = RateLimits(redis)
         client = await stack.enter_async_context(HasuraClient(str(settings.graphql_url)))
         tokens = Tokens(settings.jwt_secret)
+        assistant = LlmAssistant(settings) if settings.uses_model else OfflineAssistant()
         means = Means(
             client=client,
             tokens=tokens,
-            assistant=LlmAssistant(settings) if settings.uses_model else OfflineAssistant(),
+            assistant=assistant,
             bus=bus,
+            titles=Titles(assistant, enabled=settings.auto_titles),
             total_timeout=settings.llm_total_timeout,
             answer_chars=settings.llm_answer_chars,
             slots=asyncio.Semaphore(settings.replies_at_once),

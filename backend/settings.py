@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     login_attempts_per_address: int = Field(100, ge=1)
     messages_per_minute: int = Field(240, ge=1)
     sockets_per_user: int = Field(20, ge=1)
+    auto_titles: bool = True
 
     llm_base_url: AnyHttpUrl | None = None
     llm_api_key: SecretStr | None = None

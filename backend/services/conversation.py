@@ -83,6 +83,9 @@ class Assistant(Protocol):
 
     def answer(self, conversation: Conversation) -> AsyncGenerator[str | Usage, None]: ...
 
+    async def title(self, question: str, answer: str) -> str:
+        """Words from which a session's title can be made; perhaps more than that, perhaps none."""
+
     async def aclose(self) -> None: ...
 
 

@@ -45,6 +45,9 @@ class OfflineAssistant:
             yield word
             await asyncio.sleep(pause)
 
+    async def title(self, question: str, answer: str) -> str:  # noqa: ARG002  (what it answers is no subject)
+        return question
+
     async def aclose(self) -> None:
         """Nothing is held."""
 

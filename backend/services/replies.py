@@ -200,6 +200,7 @@ class Replies:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self._means.titles.aclose()
         await self._followers.aclose()
         await self._means.assistant.aclose()
 

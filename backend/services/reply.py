@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from backend.services.bus import Bus
     from backend.services.conversation import Assistant
+    from backend.services.titles import Titles
     from backend.services.tokens import Tokens, User
 
 #: How often the text so far is saved, and with it the lease of 10 s renewed. A crash loses no more. Seconds.
@@ -76,6 +77,7 @@ class Means:
     tokens: Tokens
     assistant: Assistant
     bus: Bus
+    titles: Titles
     total_timeout: float
     answer_chars: int
     slots: asyncio.Semaphore
@@ -236,6 +238,7 @@ class Reply:
             self.growth.end(None, exc)
         else:
             self.growth.end(saved)
+            self._means.titles.look_at(self._conversation, saved)
 
     async def _save(self, status: Status, metadata: dict[str, Any]) -> ChatMessage:
         client, text = self._means.client, self.growth.text

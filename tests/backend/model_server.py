@@ -19,6 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from backend.services.llm import NAME_IT
+
 ANSWER = ["Keyset ", "cursors ", "are ", "stable", "."]
 
 
@@ -65,11 +67,15 @@ class ModelServer:
     """`requests` are the bodies that came, in order; `base_url` is what CHAT_LLM_BASE_URL would be.
 
     `always` names what it does whatever it is asked; `strict` refuses what is not in the oldest form of the protocol;
-    so many `failures` come first.
+    so many `failures` come first. Who wants a session's title gets `title`, or 404 without one; these requests are
+    in `titles`.
     """
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.titles: list[dict[str, Any]] = []
+        self.title: Script | None = None
+        self.title_wanted = asyncio.Event()
         self.base_url = ""
         self.always: str | None = None
         self.strict = False
@@ -81,6 +87,12 @@ class ModelServer:
 
     async def _completions(self, request: Request) -> Response:
         body = await request.json()
+        if body["messages"][0]["content"] == NAME_IT:
+            self.titles.append(body)
+            self.title_wanted.set()
+            if self.title is None:
+                return JSONResponse({"error": {"message": "no title"}}, 404)
+            return StreamingResponse(_stream(self.title), media_type="text/event-stream")
         self.requests.append(body)
         what = self.always or body["messages"][-1]["content"].split()[0]
         if self.strict and "stream_options" in body:

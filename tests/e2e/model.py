@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from backend.services.llm import NAME_IT
 from tests.conftest import free_port
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ class _Server(uvicorn.Server):
 
 
 class Model:
-    """Answers with `words`, one by one, each when `go` allows it; or refuses with `status`."""
+    """Answers with `words`, one by one, each when `go` allows it; or refuses with `status`.
+
+    Who wants a session's title gets `title`, or 404 without one.
+    """
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
@@ -37,6 +41,7 @@ class Model:
     def obey(self) -> None:
         """As at the beginning."""
         self.words = ["Hello", " there", "."]
+        self.title: str | None = None
         self.status = 200
         #: How many words are sent before `go` is waited for.
         self.at_once = 0
@@ -60,7 +65,12 @@ class Model:
         self._server.should_exit = True
         await self._serving
 
-    async def _complete(self, _request: Request) -> Response:
+    async def _complete(self, request: Request) -> Response:
+        body = await request.json()
+        if body["messages"][0]["content"] == NAME_IT:
+            if self.title is None:
+                return JSONResponse({"error": {"message": "no title"}}, status_code=404)
+            return StreamingResponse(_said(self.title), media_type="text/event-stream")
         self.asked += 1
         if self.status != 200:
             return JSONResponse({"error": {"message": "out of order"}}, status_code=self.status)
@@ -72,11 +82,22 @@ class Model:
                 await self.go.wait()
             if self.pause:
                 await asyncio.sleep(self.pause)
-            yield _event({"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]})
-        yield _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-        yield "data: [DONE]\n\n"
+            yield _word(word)
+        yield _END
+
+
+async def _said(text: str) -> AsyncIterator[str]:
+    yield _word(text)
+    yield _END
+
+
+def _word(text: str) -> str:
+    return _event({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]})
 
 
 def _event(body: dict[str, object]) -> str:
     chunk = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "of-the-tests"}
     return f"data: {json.dumps(chunk | body)}\n\n"
+
+
+_END = _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}) + "data: [DONE]\n\n"
