@@ -11,5 +11,4 @@ log = structlog.get_logger("webapp")
 def report_failure(exception: Exception) -> EventSpec:
     """The log gets the cause, the user gets no stack trace."""
     log.error("a handler failed", exc_info=exception)
-    # The page words it (everywhere.jsx).
-    return rx.call_script("window.dispatchEvent(new Event('chat-failure'))")
+    return rx.toast("Something went wrong here. Please reload the page and try again.", id="failure")

@@ -25,16 +25,9 @@ def menu(page: Page) -> Any:
 
 
 async def actions_of(page: Page) -> None:
-    """From now on the page keeps what is asked for in ``window.asked``, and nobody does it."""
+    """From now on the page keeps what is asked for in ``window.asked``."""
     await page.evaluate(
-        """() => {
-            if (!window.asked)
-                window.addEventListener("chat-action", (event) => {
-                    event.stopImmediatePropagation();
-                    window.asked.push(event.detail);
-                }, true);
-            window.asked = [];
-        }"""
+        "window.asked = []; window.addEventListener('chat-action', ({detail}) => window.asked.push(detail))"
     )
 
 

@@ -76,6 +76,11 @@ READS = {
         "query($device: uuid!) { sign_ins_by_pk(sign_in_id: $device) { system } }",
         {"sign_ins_by_pk": None},
     ),
+    "search_chat": (
+        'query($session: uuid!) { search_chat(args: {query: "question or secret", target_session_id: $session})'
+        " { user_id message_id title snippet } }",
+        {"search_chat": []},
+    ),
     "users": (
         "query($ada: uuid!) { users(where: {id: {_eq: $ada}}) { username sessions { id } } }",
         {"users": []},

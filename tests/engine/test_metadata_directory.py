@@ -26,6 +26,7 @@ def test_the_project_s_folder_is_a_whole_document() -> None:
     assert [table["table"]["name"] for table in source["tables"]] == [
         "chat_messages",
         "chat_read_marks",
+        "chat_search_hits",
         "chat_session_categories",
         "chat_sessions",
         "sign_ins",
@@ -33,6 +34,7 @@ def test_the_project_s_folder_is_a_whole_document() -> None:
     ]
     assert [f["function"]["name"] for f in source["functions"]] == [
         "choose_chat_message_version",
+        "search_chat",
         "update_session_message_count",
     ]
     assert Metadata.model_validate(document).sources[0].name == "default"

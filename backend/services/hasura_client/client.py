@@ -12,6 +12,7 @@ from backend.services.hasura_client.errors import Conflict, NotFound, Permission
 from backend.services.hasura_client.live import LiveQueries
 from backend.services.hasura_client.models import ChatMessage, MessagePage, SessionStatistics
 from backend.services.hasura_client.rows import first, given, only, read
+from backend.services.hasura_client.searching import SearchCalls
 from backend.services.hasura_client.sessions import SessionCalls
 from backend.services.hasura_client.transport import Transport
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import httpx2
 
 
-class HasuraClient(SessionCalls, AssistantCalls):
+class HasuraClient(SessionCalls, AssistantCalls, SearchCalls):
     """The GraphQL API of chat-sessions for any number of users: each call carries its caller's token.
 
     Pooled, so a process needs one: ``async with HasuraClient(url) as client``, or `open` and `aclose`.

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from backend.services.hasura_client.models import ChatMessage, ChatSession
 
 _MAX_BIGINT = 2**63 - 1
+#: No search reads further.
+MOST_HITS = 2000
 
 
 def after_session(session: ChatSession) -> str:
@@ -38,6 +40,18 @@ def read_session_cursor(cursor: str) -> tuple[datetime, int]:
 def read_message_cursor(cursor: str) -> int:
     """``id``. Raises InvalidInput for anything that `before_message` did not write."""
     return _row_id(_decode(cursor))
+
+
+def after_hits(count: int) -> str:
+    return _encode(str(count))
+
+
+def read_hits_cursor(cursor: str) -> int:
+    """How many hits came before. Raises InvalidInput for anything that `after_hits` did not write."""
+    count = _row_id(_decode(cursor))
+    if count > MOST_HITS:
+        raise InvalidInput("the cursor is malformed")
+    return count
 
 
 def _row_id(text: str) -> int:

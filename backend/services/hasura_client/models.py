@@ -91,6 +91,33 @@ class MessagePage(BaseModel):
     next_cursor: str | None = None
 
 
+class SearchHit(BaseModel):
+    """A message, or a title where ``message_id`` and ``role`` are null."""
+
+    model_config = ConfigDict(frozen=True)
+
+    session_id: UUID
+    message_id: UUID | None
+    role: Role | None
+    title: str
+    category: str
+    is_archived: bool
+    #: In a branch of the conversation that is not the open one.
+    off_path: bool
+    #: One line of what was found; each word that was sought stands between U+0002 and U+0003.
+    snippet: str
+    rank: float
+    #: Of the message, or of the session's latest activity.
+    timestamp: datetime
+
+
+class SearchPage(BaseModel):
+    """Hits, best first, the newer first among equals; ``next_cursor`` is null on the last page."""
+
+    items: list[SearchHit]
+    next_cursor: str | None = None
+
+
 class SessionStatistics(BaseModel):
     """How many messages a session holds, by who wrote them."""
 

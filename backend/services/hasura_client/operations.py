@@ -146,6 +146,16 @@ MARK_READ = Operation(
     """
 )
 
+SEARCH = Operation(
+    """
+    query Search($args: search_chat_args!) {
+      search_chat(args: $args, order_by: [{ place: asc }]) {
+        session_id message_id role title category is_archived off_path snippet rank timestamp
+      }
+    }
+    """
+)
+
 CLEAR_MESSAGES = Operation(
     """
     mutation ClearMessages($session_id: uuid!) {
