@@ -10,7 +10,7 @@ import reflex as rx
 import structlog
 from starlette.applications import Starlette
 
-from webapp.components import connection_notice
+from webapp.components import Everywhere
 from webapp.failures import report_failure
 from webapp.front_door import FrontDoor
 from webapp.guard import Guard, content_security_policy
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("webapp")
 #: From what all share to what one part adds.
-STYLES = ("base", "page", "sidebar", "messages", "markdown", "composer", "pages")
+STYLES = ("base", "page", "sidebar", "messages", "markdown", "composer", "pages", "help")
 BUILT = Path(__file__).parent / ".web" / "build" / "client"
 
 
@@ -48,7 +48,13 @@ app = rx.App(
     html_lang="en",
     head_components=[
         rx.el.link(rel="icon", type="image/svg+xml", href="/favicon.svg"),
+        rx.el.link(rel="apple-touch-icon", href="/icons/apple-touch-icon.png"),
+        rx.el.link(rel="manifest", href="/manifest.webmanifest"),
         rx.el.meta(name="color-scheme", content="light dark"),
+        rx.el.meta(name="theme-color", content="#1f6f5c"),
+        rx.el.meta(
+            name="description", content="Named chats with an assistant, kept for you, searchable and yours."
+        ),
         rx.el.meta(
             name="viewport", content="width=device-width, initial-scale=1, interactive-widget=resizes-content"
         ),
@@ -57,8 +63,8 @@ app = rx.App(
     backend_exception_handler=report_failure,
     api_transformer=[Starlette(routes=ROUTES), guarded],
 )
-# Instead of Reflex's own notice, which is about addresses and sockets.
-app.app_wraps[5, "Overlay"] = lambda _stateful: connection_notice()
+# Instead of Reflex's own notice, which is about addresses and sockets: each page has ours in its place.
+app.app_wraps[5, "Overlay"] = lambda _stateful: rx.fragment(Everywhere.create())
 app.register_lifespan_task(shared_services)
 # The name of the open chat comes into the title in the browser (reader.jsx).
 app.add_page(new_chat_page, route="/chat", title="Chat sessions", on_load=ChatHistory.open_page)

@@ -63,7 +63,7 @@ def fill_service_worker(built: Path) -> None:
     version = hashlib.sha256(pages.encode()).hexdigest()[:16]
     worker = built / "sw.js"
     text = worker.read_text().replace('"VERSION"', json.dumps(version))
-    worker.write_text(text.replace('["FILES"]', json.dumps(["/favicon.svg", *files])))
+    worker.write_text(text.replace('["FILES"]', json.dumps(["/favicon-unread.svg", "/favicon.svg", *files])))
     # Reflex has compressed the file as it was.
     worker.with_name("sw.js.gz").unlink(missing_ok=True)
 

@@ -11,4 +11,5 @@ log = structlog.get_logger("webapp")
 def report_failure(exception: Exception) -> EventSpec:
     """The log gets the cause, the user gets no stack trace."""
     log.error("a handler failed", exc_info=exception)
-    return rx.toast("Something went wrong here. Please reload the page and try again.", id="failure")
+    # The page words it (everywhere.jsx).
+    return rx.call_script("window.dispatchEvent(new Event('chat-failure'))")

@@ -25,9 +25,16 @@ def menu(page: Page) -> Any:
 
 
 async def actions_of(page: Page) -> None:
-    """From now on the page keeps what is asked for in ``window.asked``."""
+    """From now on the page keeps what is asked for in ``window.asked``, and nobody does it."""
     await page.evaluate(
-        "window.asked = []; window.addEventListener('chat-action', ({detail}) => window.asked.push(detail))"
+        """() => {
+            if (!window.asked)
+                window.addEventListener("chat-action", (event) => {
+                    event.stopImmediatePropagation();
+                    window.asked.push(event.detail);
+                }, true);
+            window.asked = [];
+        }"""
     )
 
 

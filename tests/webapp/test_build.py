@@ -102,7 +102,7 @@ def test_the_service_worker_keeps_the_files_of_the_chat_pages_and_another_build_
         return (tmp_path / "sw.js").read_text()
 
     first, second = built("a-1"), built("a-2")
-    assert '["/favicon.svg", "/assets/a-1.js", "/assets/x.css"]' in first
+    assert '["/favicon-unread.svg", "/favicon.svg", "/assets/a-1.js", "/assets/x.css"]' in first
     assert built("a-1") == first
     assert first.splitlines()[2].startswith("const VERSION = ")
     assert first.splitlines()[2] != second.splitlines()[2]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from webapp.components.local_jsx import AppShell, Reader
-from webapp.components.notices import outage_banner
+from webapp.components.local_jsx import Reader
+from webapp.components.notices import connection_notice, outage_banner
 from webapp.components.sidebar import sidebar
 from webapp.state import ChatHistory
 from webapp.words import t
@@ -16,7 +16,7 @@ def chat_interface(area: rx.Component) -> rx.Component:
     return rx.el.div(
         rx.el.a(t("chat.skip"), href="#message-form", class_name="skip-link"),
         sidebar(),
-        rx.el.main(outage_banner(), area, class_name="main"),
+        rx.el.main(connection_notice(), outage_banner(), area, class_name="main"),
         Reader.create(
             session_id=session.session_id,
             title=session.title,
@@ -26,6 +26,5 @@ def chat_interface(area: rx.Component) -> rx.Component:
             unread_elsewhere=ChatHistory.unread_elsewhere,
             on_read=ChatHistory.mark_read,
         ),
-        AppShell.create(),
         class_name="chat-interface",
     )

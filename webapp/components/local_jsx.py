@@ -106,6 +106,17 @@ class MessageScroller(rx.Component):
     jump_label: rx.Var[str]
 
 
-class AppShell(rx.Component):
-    library = "$/public/js/app_shell.jsx"
-    tag = "AppShell"
+class Everywhere(rx.Component):
+    """Once a page: shortcuts and their overview, announcements, language and theme of the document."""
+
+    library = "$/public/js/comfort/everywhere.jsx"
+    tag = "Everywhere"
+
+
+class PageTitle(rx.Component):
+    """For a page without a chat: see `Reader`."""
+
+    library = "$/public/js/comfort/page_title.jsx"
+    tag = "PageTitle"
+
+    title: rx.Var[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from webapp.components import PageTitle, connection_notice
 from webapp.state import Auth
 from webapp.state.auth import PASSWORD_LENGTH
 from webapp.words import t
@@ -41,6 +42,8 @@ def _account_form(
 ) -> rx.Component:
     question, answer, address = other
     return rx.el.main(
+        PageTitle.create(title=button),
+        connection_notice(),
         rx.el.div(
             rx.el.span(class_name="logo large", custom_attrs={"aria-hidden": "true"}),
             rx.el.h1(title),

@@ -1,6 +1,7 @@
 // The words of an answer as they are written: webapp/routes/live_answer.py says what the frames mean. A page that
 // lost the line, or joins late, goes on where it was: nothing is missing and nothing comes twice.
 import { useEffect, useRef, useState } from "react";
+import { answerHeard } from "$/public/js/comfort/announcer.jsx";
 
 const OVER = 1000;
 const REFUSED = 4404;
@@ -74,6 +75,7 @@ export function useLiveAnswer(messageId, status, saved) {
     // Long answers take long to draw: never more than a third of the time is spent on it.
     const leave = follow(messageId, (text) => {
       newest = text;
+      answerHeard(messageId, text, false);
       drawing.current.timer ??= setTimeout(draw, Math.max(30, 2 * drawing.current.cost));
     });
     return () => {
@@ -88,7 +90,9 @@ export function useLiveAnswer(messageId, status, saved) {
   }, [heard]);
 
   useEffect(() => {
-    if (!writing) setHeard(saved); // where a later run goes on
+    if (writing) return;
+    setHeard(saved); // where a later run goes on
+    answerHeard(messageId, saved, true);
   }, [writing, saved]);
 
   return writing ? heard : saved;

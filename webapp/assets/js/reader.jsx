@@ -1,6 +1,8 @@
 // Who reads, and how far: tells the server what this device has shown, and the browser's tab what is new.
 import { useEffect, useState } from "react";
+import { markTab } from "$/public/js/comfort/unread_mark.js";
 import { newId } from "$/public/js/outbox.js";
+import { useWords } from "$/public/js/words.js";
 
 const DEVICE = "chat-device";
 const NEAR = 80;
@@ -30,6 +32,7 @@ const useLooking = (sessionId) => {
 };
 
 export function Reader({ sessionId, title, readUntil, lastRead, unread, unreadElsewhere, onRead }) {
+  const t = useWords();
   const looking = useLooking(sessionId);
 
   useEffect(() => {
@@ -40,7 +43,8 @@ export function Reader({ sessionId, title, readUntil, lastRead, unread, unreadEl
 
   useEffect(() => {
     const news = unreadElsewhere + (unread > 0 && !looking ? 1 : 0);
-    document.title = `${news ? `(${news}) ` : ""}${title ? `${title} · ` : ""}Chat sessions`;
+    document.title = `${news ? `(${news}) ` : ""}${title ? `${title} · ` : ""}${t("common.product")}`;
+    markTab(news > 0);
   });
   return null;
 }
