@@ -14,11 +14,18 @@ from webapp.components import Everywhere
 from webapp.failures import report_failure
 from webapp.front_door import FrontDoor
 from webapp.guard import Guard, content_security_policy
-from webapp.pages import chat_page, new_chat_page, not_found_page, register_page, sign_in_page
+from webapp.pages import (
+    chat_page,
+    new_chat_page,
+    not_found_page,
+    register_page,
+    settings_page,
+    sign_in_page,
+)
 from webapp.routes import ROUTES
 from webapp.services import open_services
 from webapp.settings import Settings
-from webapp.state import Auth, ChatHistory
+from webapp.state import AccountPage, Auth, ChatHistory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("webapp")
 #: From what all share to what one part adds.
-STYLES = ("base", "page", "sidebar", "messages", "markdown", "composer", "pages", "help")
+STYLES = ("base", "page", "sidebar", "messages", "markdown", "composer", "pages", "settings", "help")
 BUILT = Path(__file__).parent / ".web" / "build" / "client"
 
 
@@ -72,5 +79,8 @@ app.add_page(chat_page, route="/chat/[session_id]", title="Chat sessions", on_lo
 app.add_page(sign_in_page, route="/sign-in", title="Sign in · Chat sessions", on_load=Auth.open_sign_in)
 app.add_page(
     register_page, route="/register", title="Create an account · Chat sessions", on_load=Auth.open_sign_in
+)
+app.add_page(
+    settings_page, route="/settings", title="Settings · Chat sessions", on_load=AccountPage.open_page
 )
 app.add_page(not_found_page, route="/404", title="Not found · Chat sessions")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from webapp.components.local_jsx import Reader
+from webapp.components.local_jsx import Reader, SessionSettings
 from webapp.components.notices import connection_notice, outage_banner
 from webapp.components.sidebar import sidebar
 from webapp.state import ChatHistory
@@ -26,5 +26,6 @@ def chat_interface(area: rx.Component) -> rx.Component:
             unread_elsewhere=ChatHistory.unread_elsewhere,
             on_read=ChatHistory.mark_read,
         ),
+        SessionSettings.create(),
         class_name="chat-interface",
     )

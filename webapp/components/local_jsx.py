@@ -120,3 +120,17 @@ class PageTitle(rx.Component):
     tag = "PageTitle"
 
     title: rx.Var[str]
+
+
+class SettingsPage(rx.Component):
+    """Everything about the account; its children are the part about exports and imports."""
+
+    library = "$/public/js/settings/settings_page.jsx"
+    tag = "SettingsPage"
+
+
+class SessionSettings(rx.Component):
+    """The dialog of the action ``session-settings``."""
+
+    library = "$/public/js/settings/session_settings.jsx"
+    tag = "SessionSettings"

@@ -4,7 +4,8 @@ Anybody may call any handler over the WebSocket, with any arguments: none trusts
 the token of the browser's own cookie, and the database decides.
 """
 
+from webapp.state.account import AccountPage
 from webapp.state.auth import Auth
 from webapp.state.chat_history import ChatHistory
 
-__all__ = ["Auth", "ChatHistory"]
+__all__ = ["AccountPage", "Auth", "ChatHistory"]

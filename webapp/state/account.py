@@ -1,0 +1,37 @@
+"""The settings page's tab: who it belongs to. What it shows the page asks for itself (webapp/routes/account.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from webapp.services import services
+from webapp.services.api import ApiError
+from webapp.services.logins import SignedOut
+from webapp.state.auth import login_id_of, sign_in_address
+from webapp.state.watched_login import until_signed_out
+
+
+class AccountPage(rx.State):
+    """One tab's."""
+
+    @rx.event
+    async def open_page(self) -> Any:
+        login_id = login_id_of(self)
+        try:
+            await services().logins.get(login_id)
+        except SignedOut:
+            return rx.redirect(sign_in_address("expired" if login_id else "", "/settings"))
+        except ApiError:
+            return None  # the page says so itself
+        return AccountPage.follow_login
+
+    @rx.event(background=True, supersedes=True)
+    async def follow_login(self) -> Any:
+        """Tells the page, which knows whether its reader has just deleted the account."""
+        try:
+            await until_signed_out(login_id_of(self))
+        except (SignedOut, ApiError):
+            return None
+        return rx.call_script('window.dispatchEvent(new Event("chat-signed-out"))')
