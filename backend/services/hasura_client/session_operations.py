@@ -82,15 +82,9 @@ WATCH_CHANGED_SESSIONS = Operation(
     + _SESSION
 )
 
-WATCH_ANY_SESSION = Operation(
+WATCH_CATEGORIES = Operation(
     """
-    subscription WatchAnySession { chat_sessions_aggregate { aggregate { count max { changed_at } } } }
-    """
-)
-
-LIST_CATEGORIES = Operation(
-    """
-    query ListCategories {
+    subscription WatchCategories {
       chat_session_categories(order_by: [{ shelf: asc }, { category: asc }]) { shelf category sessions }
     }
     """
