@@ -24,6 +24,7 @@ from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
 from backend.services.sweeper import Sweeper
 from backend.services.tokens import InvalidToken, Tokens, User
+from backend.services.transfer.arriving import Imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Services:
     #: Whose pages may connect.
     origins: list[str]
     sweeper: Sweeper
+    imports: Imports
 
 
 def _services(connection: HTTPConnection) -> Services:

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from backend import errors
 from backend.deps import Services
 from backend.middleware import BodyLimit, Trace
-from backend.routes import account, auth, chat, chat_sessions, health, search, ws_chat, ws_status
+from backend.routes import account, auth, chat, chat_sessions, health, search, transfer, ws_chat, ws_status
 from backend.services.accounts import Accounts
 from backend.services.bus import PostgresBus, RedisBus
 from backend.services.deletion import Deletion
@@ -37,6 +37,8 @@ from backend.services.reply import Means
 from backend.services.sweeper import Sweeper
 from backend.services.titles import Titles
 from backend.services.tokens import Tokens
+from backend.services.transfer.arriving import Imports
+from backend.services.transfer.upload import LARGEST_FILE
 from backend.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -77,13 +79,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             {"name": "auth", "description": "Accounts and tokens"},
             {"name": "sessions", "description": "Named sessions and their messages"},
             {"name": "chat", "description": "Ask the assistant"},
+            {"name": "transfer", "description": "Take chats away, bring them along"},
             {"name": "health", "description": "For whoever runs this"},
         ],
     )
     errors.install(app)
-    for room in (auth, account, chat_sessions, search, chat, health, ws_chat, ws_status):
+    for room in (auth, account, transfer, chat_sessions, search, chat, health, ws_chat, ws_status):
         app.include_router(room.router)
-    app.add_middleware(BodyLimit, limit=MAX_BODY)
+    app.add_middleware(BodyLimit, limit=MAX_BODY, larger={transfer.IMPORT_PATH: LARGEST_FILE})
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -155,6 +158,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
             open_sockets=OpenSockets(settings.sockets_per_user),
             origins=settings.cors_origins,
             sweeper=sweeper,
+            imports=Imports(),
         )
 
 

@@ -13,6 +13,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from backend.errors import Problem, TooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # https://www.w3.org/TR/trace-context/#traceparent-header
@@ -93,19 +95,21 @@ class Trace:
 class BodyLimit:
     """Refuses a body over `limit` bytes, declared or not, before it is in memory.
 
-    Starlette has the like, but answers in plain text.
+    Starlette has the like, but answers in plain text. `larger` has the limits of paths that take more.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.limit = limit
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.larger.get(scope["path"], self.limit)
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > self.limit:
+        if declared.isdecimal() and int(declared) > limit:
             await TooLarge().response()(scope, receive, send)
             return
         size = 0
@@ -114,7 +118,7 @@ class BodyLimit:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self.limit:
+            if size > limit:
                 raise TooLarge
             return message
 

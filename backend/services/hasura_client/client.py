@@ -14,6 +14,7 @@ from backend.services.hasura_client.models import ChatMessage, MessagePage, Sess
 from backend.services.hasura_client.rows import first, given, only, read
 from backend.services.hasura_client.searching import SearchCalls
 from backend.services.hasura_client.sessions import SessionCalls
+from backend.services.hasura_client.transfers import TransferCalls
 from backend.services.hasura_client.transport import Transport
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import httpx2
 
 
-class HasuraClient(SessionCalls, AssistantCalls, SearchCalls):
+class HasuraClient(SessionCalls, AssistantCalls, SearchCalls, TransferCalls):
     """The GraphQL API of chat-sessions for any number of users: each call carries its caller's token.
 
     Pooled, so a process needs one: ``async with HasuraClient(url) as client``, or `open` and `aclose`.

@@ -1,0 +1,109 @@
+"""A conversation as rows of sql/0010_import.sql, in an order in which they can be stored, with ids that stay the same.
+
+A message comes after the one that it follows. Of several after the same one, the first goes on in its branch; each
+other is a version (``edit_of`` of a question, the same ``reply_to`` of an answer) that opens a branch of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid5
+
+from backend.services.transfer.conversation import NotReadable
+from backend.services.transfer.tree import Tree
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator
+
+    from backend.services.transfer.conversation import Conversation
+
+#: Of one conversation.
+MOST_MESSAGES = 50_000
+#: Rows, and characters of JSON, that are stored at a time: half of what a user's GraphQL request may have.
+MOST_ROWS, LARGEST_BATCH = 500, 2 * 2**20
+#: The namespace of the ids of what is imported: another one would not know again what is there.
+_IMPORTS = UUID("6f1d2c0e-0f57-4a29-9a52-0c5b4e0c7c11")
+_UNNAMED = "Imported chat"
+
+
+class Rows:
+    """`session` and `messages` as the database takes them; ``left_out`` counts messages by reason."""
+
+    def __init__(self, conversation: Conversation, user_id: UUID) -> None:
+        """Raises NotReadable for a conversation without messages, or with too many."""
+        if not conversation.source_id:
+            raise NotReadable("It has no id.")
+        tree = Tree(conversation)
+        if not tree.messages:
+            raise NotReadable("It has no messages.")
+        if len(tree.messages) > MOST_MESSAGES:
+            raise NotReadable(f"It has more than {MOST_MESSAGES:,} messages.")
+        self.left_out: Counter[str] = tree.left_out
+        times = [message.timestamp for message in tree.messages.values() if message.timestamp]
+        created = conversation.created_at or min(times, default=datetime.now(UTC))
+        updated = conversation.updated_at or max(times, default=created)
+        here = uuid5(_IMPORTS, f"{user_id} {conversation.origin} {conversation.source_id}")
+        self.session: dict[str, Any] = {
+            "session_id": str(here),
+            "origin_id": conversation.session_id,
+            "from": conversation.origin,
+            "title": conversation.title or _UNNAMED,
+            "category": conversation.category,
+            "created_at": created.isoformat(),
+            "updated_at": updated.isoformat(),
+            **conversation.settings,
+        }
+        self.messages = list(_messages(tree, here, created))
+
+    def batches(self) -> Iterator[dict[str, Any]]:
+        """Arguments of ``import_chat_session``, to be sent in this order."""
+        batch: list[dict[str, Any]] = []
+        size = done = 0
+        for row in self.messages:
+            length = len(json.dumps(row))
+            if batch and (len(batch) >= MOST_ROWS or size + length > LARGEST_BATCH):
+                yield {"session": self.session, "position": done, "messages": batch, "last": False}
+                done += len(batch)
+                batch, size = [], 0
+            batch.append(row)
+            size += length
+        yield {"session": self.session, "position": done, "messages": batch, "last": True}
+
+
+def _messages(tree: Tree, here: UUID, created: datetime) -> Iterator[dict[str, Any]]:
+    ids = {key: str(uuid5(here, key)) for key in tree.messages}
+    branches: dict[str | None, str | None] = {None: None}
+    children = tree.children
+    chosen: dict[str, datetime] = {}
+    for key, siblings in tree.walk(children):
+        message = tree.messages[key]
+        if key == siblings[0]:
+            chosen |= _chosen(tree, siblings, created)
+        question = message.parent if message.role == "assistant" else None
+        branches[key] = branches[message.parent] if key == siblings[0] else ids[key]
+        yield {
+            "message_id": ids[key],
+            "role": message.role,
+            "content": message.content,
+            "timestamp": (message.timestamp or created).isoformat(),
+            "chosen_at": chosen[key].isoformat(),
+            "status": message.status,
+            "reply_to": ids[question] if question is not None else None,
+            "edit_of": ids[siblings[0]] if message.role == "user" and key != siblings[0] else None,
+            "branch": branches[key],
+            "rating": message.rating if message.role == "assistant" else None,
+            "metadata": message.metadata,
+        }
+
+
+def _chosen(tree: Tree, siblings: list[str], created: datetime) -> dict[str, datetime]:
+    """When each version was chosen: as the origin knows, but the one that is open there as the latest."""
+    times = {key: tree.messages[key].chosen_at or tree.messages[key].timestamp or created for key in siblings}
+    open_one = next((key for key in siblings if key in tree.path), None)
+    others = [time for key, time in times.items() if key != open_one]
+    if open_one is not None and others and times[open_one] <= max(others):
+        times[open_one] = max(others) + timedelta(milliseconds=1)
+    return times
