@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
-
-import orjson
+from uuid import UUID
 
 from backend.services.transfer.conversation import (
     LONGEST_CATEGORY,
@@ -41,9 +41,18 @@ LISTS = frozenset({"sessions"})
 SETTINGS = ("is_active", "is_archived", "is_pinned", "auto_title", "system_prompt", "temperature")
 
 
+def _dumps(value: Any) -> bytes:
+    # Not orjson: a number of somebody's metadata may have more than 64 bits.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: UUID | datetime) -> str:
+    return str(value) if isinstance(value, UUID) else value.isoformat().replace("+00:00", "Z")
+
+
 def beginning(exported_at: datetime) -> bytes:
     head = {"format": FORMAT, "version": VERSION, "exported_at": exported_at}
-    return orjson.dumps(head)[:-1] + b',"sessions":['
+    return _dumps(head)[:-1] + b',"sessions":['
 
 
 ENDING = b"\n]}\n"
@@ -54,7 +63,7 @@ async def written(session: ChatSession, messages: AsyncIterable[list[Kept]]) -> 
     about = session.model_dump(
         include={"session_id", "title", "category", "created_at", "updated_at", "last_message_at", *SETTINGS}
     )
-    yield b"\n" + orjson.dumps(about)[:-1] + b',"messages":['
+    yield b"\n" + _dumps(about)[:-1] + b',"messages":['
     first, current = True, None
     async for page in messages:
         lines = []
@@ -63,7 +72,7 @@ async def written(session: ChatSession, messages: AsyncIterable[list[Kept]]) -> 
             if kept.on_path:
                 current = message.message_id
             lines.append(
-                orjson.dumps(
+                _dumps(
                     {
                         "message_id": message.message_id,
                         "parent": kept.parent,
@@ -79,7 +88,7 @@ async def written(session: ChatSession, messages: AsyncIterable[list[Kept]]) -> 
             )
         yield (b"" if first else b",") + b"\n" + b",\n".join(lines)
         first = False
-    yield b'\n],"current":' + orjson.dumps(current) + b"}"
+    yield b'\n],"current":' + _dumps(current) + b"}"
 
 
 def reads(item: Any) -> bool:

@@ -84,6 +84,8 @@ def _messages(tree: Tree, here: UUID, created: datetime) -> Iterator[dict[str, A
             chosen |= _chosen(tree, siblings, created)
         question = message.parent if message.role == "assistant" else None
         branches[key] = branches[message.parent] if key == siblings[0] else ids[key]
+        if key not in tree.path:
+            continue
         yield {
             "message_id": ids[key],
             "role": message.role,
