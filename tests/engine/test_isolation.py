@@ -166,6 +166,8 @@ WRITES = {
         "args: {target_message_id: $answer}) { aggregate { count } } }",
         {"choose_chat_message_version_aggregate": {"aggregate": {"count": 0}}},
     ),
+    "import_chat_session": None,
+    "import_chat_session_aggregate": None,
     "update_session_message_count": (
         "mutation($session: uuid!) { update_session_message_count(args: {target_session_id: $session})"
         " { session_id } }",
@@ -307,6 +309,44 @@ async def test_a_message_into_a_foreign_session_fails_like_one_into_no_session(
         ' "chat_messages_session_fkey"',
     )
     assert await everything(chat) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "answer"),
+    [("import_chat_session", "title"), ("import_chat_session_aggregate", "aggregate { count }")],
+)
+async def test_an_import_never_reaches_a_foreign_session(chat: Chat, field: str, answer: str) -> None:
+    keys = await ada_s(chat)
+    hello = {"message_id": str(uuid4()), "role": "assistant", "content": "hello"}
+    payload = {
+        "session": {
+            "session_id": keys["session"],
+            "origin_id": keys["session"],
+            "title": "stolen",
+            "category": "x",
+        },
+        "position": 0,
+        "messages": [hello, hello | {"message_id": keys["answer"]}],
+        "last": True,
+    }
+    query = f"mutation($payload: jsonb!) {{ {field}(args: {{payload: $payload}}) {{ {answer} }} }}"
+    before = await everything(chat)
+    nothing = [] if answer == "title" else {"aggregate": {"count": 0}}
+    for who in (
+        chat.bob,
+        chat.ada,
+    ):  # not even of hers: only a session that an import made is one that it goes on with
+        assert await chat.ask(user(who), query, payload=payload) == {field: nothing}
+    assert await everything(chat) == before
+    # In a session of his own, her answer is not his, and an answer to her question is refused.
+    payload["session"] = {"session_id": str(uuid4()), "title": "Mine", "category": "x"}
+    payload["messages"] = [hello | {"reply_to": keys["answer"]}]
+    assert (await chat.refusal(user(chat.bob), query, payload=payload))[0] == "constraint-violation"
+    payload["messages"] = [hello | {"message_id": keys["answer"]}]
+    await chat.ask(user(chat.bob), query, payload=payload)
+    assert await chat.ask(user(chat.bob), '{ chat_messages(where: {content: {_eq: "hello"}}) { id } }') == {
+        "chat_messages": []
+    }
 
 
 @pytest.mark.parametrize("session", ["ada's", "nobody's"])

@@ -34,6 +34,7 @@ def test_the_project_s_folder_is_a_whole_document() -> None:
     ]
     assert [f["function"]["name"] for f in source["functions"]] == [
         "choose_chat_message_version",
+        "import_chat_session",
         "search_chat",
         "update_session_message_count",
     ]
