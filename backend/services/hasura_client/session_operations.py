@@ -82,9 +82,15 @@ WATCH_CHANGED_SESSIONS = Operation(
     + _SESSION
 )
 
-WATCH_CATEGORIES = Operation(
+WATCH_ANY_SESSION = Operation(
     """
-    subscription WatchCategories {
+    subscription WatchAnySession { chat_sessions_aggregate { aggregate { count max { changed_at } } } }
+    """
+)
+
+LIST_CATEGORIES = Operation(
+    """
+    query ListCategories {
       chat_session_categories(order_by: [{ shelf: asc }, { category: asc }]) { shelf category sessions }
     }
     """

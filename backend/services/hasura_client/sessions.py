@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from backend.services.hasura_client import cursors
 from backend.services.hasura_client import session_operations as operations
-from backend.services.hasura_client.errors import Conflict, InvalidInput, NotFound
+from backend.services.hasura_client.errors import Conflict, InvalidInput, NotFound, Unavailable
 from backend.services.hasura_client.models import CategoryCount, ChatSession, SessionPage, Shelf
 from backend.services.hasura_client.rows import given, only, read
 
@@ -215,11 +215,24 @@ class SessionCalls:
             async for data in states:
                 yield [read(ChatSession, row) for row in data["chat_sessions"]]
 
+    async def get_categories(self, token: str) -> list[CategoryCount]:
+        """How many sessions lie where, by shelf and category."""
+        data = await self._transport.execute(token, operations.LIST_CATEGORIES, idempotent=True)
+        return [read(CategoryCount, row) for row in data["chat_session_categories"]]
+
     async def watch_categories(self, token: str) -> AsyncGenerator[list[CategoryCount], None]:
-        """How many sessions lie where, by shelf and category: now and after every change."""
-        async with aclosing(self._live.watch(token, operations.WATCH_CATEGORIES, {})) as states:
-            async for data in states:
-                yield [read(CategoryCount, row) for row in data["chat_session_categories"]]
+        """The same: now and after every change."""
+        told = None
+        # A view announces no changes, so that a live query of it would be polled, for everybody who looks at a list.
+        async with aclosing(self._live.watch(token, operations.WATCH_ANY_SESSION, {})) as changes:
+            async for _ in changes:
+                try:
+                    counts = await self.get_categories(token)
+                except Unavailable:
+                    continue  # the live query goes through the same outage, and says everything again after it
+                if counts != told:
+                    yield counts
+                    told = counts
 
     async def _list_sessions(self, token: str, where: dict[str, Any], *, limit: int) -> list[ChatSession]:
         data = await self._transport.execute(
