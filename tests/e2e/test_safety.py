@@ -91,10 +91,7 @@ async def test_handlers_called_by_hand_reach_nothing_of_others(
     calls: list[tuple[str, dict[str, Any]]] = [
         ("load_session", {"session_id": session_id}),
         ("follow_messages", {"session_id": session_id}),
-        ("delete_session", {"session_id": session_id}),
-        ("restore_session", {"session_id": session_id}),
         ("clear_messages", {"session_id": session_id}),
-        ("update_session", {"session_id": session_id, "form": {"title": "mine"}}),
         ("stop_answer", {"message_id": answer_id}),
         ("continue_answer", {"message_id": answer_id}),
         ("regenerate_answer", {"message_id": answer_id}),
@@ -102,23 +99,39 @@ async def test_handlers_called_by_hand_reach_nothing_of_others(
         ("mark_read", {"session_id": session_id, "row_id": 1, "device_id": answer_id}),
         ("create_session", {"form": {"title": "by hand"}}),
         ("create_session", {"form": {"title": {"no": "text"}}}),
-        ("update_session", {"session_id": "no uuid", "form": {}}),
         ("stop_answer", {"message_id": "no uuid"}),
         ("mark_read", {"session_id": session_id, "row_id": "no number", "device_id": "no uuid"}),
         ("sign_out", {"may_leave": "perhaps"}),
+        ("load_all_sessions", {}),
+        ("follow_categories", {}),
+    ]
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("changes", {"ids": [session_id], "changes": {"title": "mine"}}),
+        ("changes", {"ids": [session_id], "changes": {"is_active": False}}),
+        ("changes", {"ids": [session_id], "changes": {"is_active": True, "category": "mine"}}),
+        ("changes", {"ids": [session_id], "changes": {"user_id": answer_id}}),
+        ("delete-forever", {"ids": [session_id]}),
+        ("empty-trash", {}),
     ]
     bob = await visitors(stack)
     for visitor, start in ((await visitors(stack), "/sign-in"), (bob, "/register")):
         received = await call_by_hand(visitor, start, calls)
+        for path, body in asked:
+            answer = await visitor.context.request.post(
+                f"{visitor.home}/sessions/{path}", data=body, headers={"Origin": visitor.home}
+            )
+            received += await answer.text()
+        received += await (await visitor.context.request.get(f"{visitor.home}/sessions")).text()
         assert "My secret" not in received
     with psycopg.connect(e2e_database) as database:
         after = database.execute(
-            "SELECT title, is_active, total_messages FROM chat_sessions WHERE session_id = %s", [session_id]
+            "SELECT title, category, is_active, total_messages FROM chat_sessions WHERE session_id = %s",
+            [session_id],
         ).fetchone()
         own = database.execute(
             "SELECT title FROM chat_sessions JOIN users ON users.id = user_id WHERE username = %s", [bob.name]
         ).fetchall()
-    assert after == ("My secret", True, 2)
+    assert after == ("My secret", "general", True, 2)
     assert ("by hand",) in own  # so the calls did arrive
     await expect(page.get_by_test_id("message")).to_have_count(2)
 
@@ -194,6 +207,7 @@ async def test_a_page_of_another_site_can_neither_listen_nor_sign_out(stack: Sta
             assert (await evil.post("/login/end")).status_code == 403
             assert (await evil.post("/login/begin", json={"ticket": "x"})).status_code == 403
             assert (await evil.post("/outbox", json={})).status_code == 403
+            assert (await evil.post("/sessions/changes", json={})).status_code == 403
             assert (await evil.post("/outbox/discard", json={})).status_code == 403
     async with httpx.AsyncClient(base_url=ada.home, headers={"Origin": ada.home}) as own:
         answer = await own.post("/login/begin", json={"ticket": "invented"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from backend.services.hasura_client import ChatMessage
 from webapp.state.message_rows import PAGE, MessageRow, arrange, has_gap, merge, put, read_up_to
-from webapp.state.session_rows import LIST, SessionRow, merge_sessions
+from webapp.state.session_rows import WINDOW, SessionRow, news
 from webapp.state.titles import TITLE_LENGTH, title_from
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -157,29 +157,43 @@ def test_the_words_of_an_answer_under_way_do_not_travel_with_the_messages() -> N
 
 
 def session_rows(start: int, end: int) -> list[SessionRow]:
-    """Latest activity first, as the list has them."""
-    return [SessionRow(f"s{n}", updated_at=f"2026-01-01T00:00:00.{n:06}") for n in range(end, start, -1)]
+    """Latest change first."""
+    return [SessionRow(f"s{n}", changed_at=f"2026-01-01T00:00:00.{n:06}") for n in range(end, start, -1)]
 
 
-def test_older_sessions_stay_below_those_that_are_followed() -> None:
-    everything = session_rows(0, LIST + 50)
-    assert merge_sessions(everything, everything[:LIST]) == everything
-    active = replace(everything[-1], updated_at="2026-01-02T00:00:00")
-    assert merge_sessions(everything, [active, *everything[: LIST - 1]]) == [active, *everything[:-1]]
+def test_a_page_that_knows_nothing_is_told_all_that_changed_last() -> None:
+    rows = session_rows(0, 3)
+    said = news(None, rows)
+    assert said == {"rows": [asdict(row) for row in rows], "gone": [], "whole": True, "all": True}
+    full = news(None, session_rows(0, WINDOW))
+    assert full
+    assert not full["all"], "there may be more"
+    assert news(None, []) == {"rows": [], "gone": [], "whole": True, "all": True}
 
 
-def test_sessions_of_one_moment_are_ranked_by_their_rows() -> None:
-    everything = [
-        SessionRow(f"s{n}", updated_at="2026-01-01T00:00:00", row_id=n) for n in range(LIST + 9, 0, -1)
-    ]
-    assert merge_sessions(everything, everything[:LIST]) == everything
+def test_a_page_hears_only_what_is_new() -> None:
+    rows = session_rows(0, 3)
+    assert news(rows, rows) is None
+    renamed = replace(rows[2], title="another", changed_at="2026-01-02T00:00:00")
+    said = news(rows, [renamed, *rows[:2]])
+    assert said == {"rows": [asdict(renamed)], "gone": [], "whole": False, "all": True}
 
 
-def test_a_session_that_left_the_followed_ones_is_gone() -> None:
-    everything = session_rows(0, LIST + 50)
-    rest = [row for row in everything if row.session_id != "s140"]
-    assert merge_sessions(everything, rest[:LIST]) == rest
-    assert merge_sessions(everything, everything[:3]) == everything[:3]
+def test_what_left_the_window_is_gone_only_if_nothing_pushed_it_out() -> None:
+    everything = session_rows(0, WINDOW + 2)
+    told, rest = everything[:WINDOW], everything[2 : WINDOW + 2]
+    deleted = news(told, rest)
+    assert deleted
+    assert deleted["gone"] == [row.session_id for row in everything[:2]], "later ones are still there"
+    pushed_out = news(rest, told)
+    assert pushed_out
+    assert pushed_out["gone"] == []
+    assert news(told, told[:3]) == {
+        "rows": [],
+        "gone": [row.session_id for row in told[3:]],
+        "whole": False,
+        "all": True,
+    }
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,16 @@ from uuid import UUID
 import pytest
 import reflex as rx
 
-from backend.services.hasura_client import ChatSession
+from backend.services.hasura_client import ChatSession, Shelf
 from webapp.state import ChatHistory
 from webapp.state.message_rows import MessageRow
-from webapp.state.session_rows import LIST, SessionRow
+from webapp.state.session_rows import WINDOW, SessionRow
 
 ANY_USER = UUID(int=9)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def session(number: int, title: str = "a chat", messages: int = 0, unread: int = 0) -> ChatSession:
+def session(number: int, title: str = "a chat", messages: int = 0, shelf: Shelf = "active") -> ChatSession:
     return ChatSession(
         id=number,
         session_id=UUID(int=number),
@@ -25,15 +25,15 @@ def session(number: int, title: str = "a chat", messages: int = 0, unread: int =
         title=title,
         category="general",
         total_messages=messages,
-        is_active=True,
+        is_active=shelf != "trash",
         created_at=NOON,
         updated_at=NOON + timedelta(minutes=number),
         last_message_at=None,
         last_read_id=0,
-        unread_messages=unread,
+        unread_messages=0,
         is_pinned=False,
-        is_archived=False,
-        shelf="active",
+        is_archived=shelf == "archived",
+        shelf=shelf,
         deleted_at=None,
         changed_at=NOON,
         auto_title=False,
@@ -48,35 +48,58 @@ async def history() -> ChatHistory:
     return await root.get_state(ChatHistory)
 
 
-def take(history: ChatHistory, sessions: list[ChatSession]) -> bool:
-    return history._take_sessions([SessionRow.of(session) for session in sessions])
+def take(history: ChatHistory, sessions: list[ChatSession], gone: list[int] | None = None) -> bool:
+    rows = [SessionRow.of(session) for session in sessions]
+    return history._take_changes(rows, gone=[str(UUID(int=number)) for number in gone or []])
 
 
-async def test_a_change_elsewhere_reaches_the_list_and_the_header(history: ChatHistory) -> None:
+async def test_a_change_elsewhere_reaches_the_open_session(history: ChatHistory) -> None:
     history._show(str(UUID(int=1)))
     take(history, [session(2), session(1, "before")])
     take(history, [session(1, "after", 3), session(2)])
-    assert [row.title for row in history.sessions] == ["after", "a chat"]
     assert (history.current_session.title, history.current_session.total_messages) == ("after", 3)
-    assert not history.sessions_loading
 
 
+@pytest.mark.parametrize(
+    "window",
+    [[session(2)], [session(1, shelf="trash"), session(2)]],
+    ids=["for good", "into the trash"],
+)
 async def test_a_chat_that_is_deleted_elsewhere_is_missing_until_it_is_restored(
-    history: ChatHistory,
+    history: ChatHistory, window: list[ChatSession]
 ) -> None:
     history._show(str(UUID(int=1)))
     assert not take(history, [session(1)])
     history.loading = False
-    assert not take(history, [session(2)])
+    assert not take(history, window)
     assert history.missing
     assert take(history, [session(1), session(2)]), "it must be loaded again"
 
 
-async def test_a_chat_beyond_the_end_of_the_list_is_not_missing(history: ChatHistory) -> None:
+async def test_a_chat_that_has_not_changed_lately_is_not_missing(history: ChatHistory) -> None:
     history.current_session, history.loading = SessionRow(str(UUID(int=1)), title="old"), False
-    take(history, [session(number) for number in range(200, 200 - LIST, -1)])
+    window = [session(number) for number in range(200, 200 - WINDOW, -1)]
+    take(history, window)
     assert not history.missing
-    assert history.more_sessions
+    take(history, window, gone=[1])
+    assert history.missing
+
+
+async def test_an_archived_chat_is_still_there(history: ChatHistory) -> None:
+    history._show(str(UUID(int=1)))
+    take(history, [session(1)])
+    history.loading = False
+    take(history, [session(1, shelf="archived")])
+    assert not history.missing
+    assert history.current_session.shelf == "archived"
+
+
+async def test_the_name_of_a_chat_that_changed_lately_is_known_at_once(history: ChatHistory) -> None:
+    history._told = [SessionRow.of(session(1, "known"))]
+    history._show(str(UUID(int=1)))
+    assert history.current_session.title == "known"
+    history._show(str(UUID(int=2)))
+    assert history.current_session == SessionRow(str(UUID(int=2)))
 
 
 async def test_the_outbox_learns_which_questions_are_shown(history: ChatHistory) -> None:
@@ -100,10 +123,3 @@ async def test_another_chat_starts_without_the_messages_and_errors_of_the_last(
     assert (history.messages, history.error, history.has_older, history.loading) == ([], "", False, True)
     history._show("")
     assert not history.loading
-
-
-async def test_news_of_other_sessions_are_counted(history: ChatHistory) -> None:
-    history._show(str(UUID(int=1)))
-    take(history, [session(1, unread=3), session(2, unread=2), session(3), session(4, unread=1)])
-    assert history.unread_elsewhere == 2
-    assert history.current_session.unread == 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from webapp.components.local_jsx import Reader, SessionSettings
+from webapp.components.local_jsx import Reader, SessionSettings, unread_elsewhere
 from webapp.components.notices import connection_notice, outage_banner
 from webapp.components.sidebar import sidebar
 from webapp.state import ChatHistory
@@ -23,7 +23,7 @@ def chat_interface(area: rx.Component) -> rx.Component:
             read_until=ChatHistory.read_until,
             last_read=session.last_read_id,
             unread=session.unread,
-            unread_elsewhere=ChatHistory.unread_elsewhere,
+            unread_elsewhere=unread_elsewhere(session.session_id),
             on_read=ChatHistory.mark_read,
         ),
         SessionSettings.create(),

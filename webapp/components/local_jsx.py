@@ -26,6 +26,21 @@ def live_text(message_id: rx.Var[str], status: rx.Var[str], saved: rx.Var[str]) 
     ).to(str)
 
 
+def unread_elsewhere(session_id: rx.Var[str]) -> rx.Var[int]:
+    """How many other sessions have something new, as far as the page knows."""
+    return rx.Var(
+        "unreadElsewhere",
+        _var_type=int,
+        _var_data=VarData.merge(
+            session_id._get_all_var_data(),  # noqa: SLF001
+            VarData(
+                hooks={f"const unreadElsewhere = useUnreadElsewhere({session_id!s})": None},
+                imports={"$/public/js/sessions/store.js": [ImportVar(tag="useUnreadElsewhere")]},
+            ),
+        ),
+    ).to(int)
+
+
 class Composer(rx.Component):
     """Hands what is written to the outbox of the browser; ``on_stop`` gets the id of the answer to stop.
 
@@ -88,6 +103,45 @@ class TitleInput(rx.Component):
     save_on_leave: rx.Var[bool]
     on_save: rx.EventHandler[rx.event.passthrough_event_spec(dict[str, Any])]
     on_cancel: rx.EventHandler[rx.event.no_args_event_spec]
+
+
+class Sessions(rx.Component):
+    """The list of sessions. `categories` say how many there are of each, on each shelf."""
+
+    library = "$/public/js/sessions/list.jsx"
+    tag = "Sessions"
+    lib_dependencies: list[str] = ["react-virtuoso@4.18.21"]
+
+    categories: rx.Var[list[Any]]
+
+
+class SessionHeader(rx.Component):
+    """`told` is what is known of the session without the list; ``on_clear`` gets the session."""
+
+    library = "$/public/js/sessions/header.jsx"
+    tag = "SessionHeader"
+
+    session_id: rx.Var[str]
+    told: rx.Var[Any]
+    categories: rx.Var[list[Any]]
+    empty: rx.Var[bool]
+    on_clear: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+
+
+class SidebarToggle(rx.Component):
+    """`opens` is the one beside the open session, which is there while the list is not."""
+
+    library = "$/public/js/sessions/toggle.jsx"
+    tag = "SidebarToggle"
+
+    opens: rx.Var[bool]
+
+
+class SignOutButton(rx.Component):
+    library = "$/public/js/account/sign_out.jsx"
+    tag = "SignOutButton"
+
+    on_sign_out: rx.EventHandler[rx.event.no_args_event_spec]
 
 
 class LocalTime(rx.Component):

@@ -6,6 +6,7 @@ from webapp import login_cookie
 from webapp.routes import account, session_settings
 from webapp.routes.live_answer import live_answer
 from webapp.routes.outbox import discard, send
+from webapp.routes.sessions import change, delete_forever, empty_trash, sessions
 
 ROUTES = [
     *login_cookie.ROUTES,
@@ -13,5 +14,9 @@ ROUTES = [
     *session_settings.ROUTES,
     Route("/outbox", send, methods=["POST"]),
     Route("/outbox/discard", discard, methods=["POST"]),
+    Route("/sessions", sessions),
+    Route("/sessions/changes", change, methods=["POST"]),
+    Route("/sessions/delete-forever", delete_forever, methods=["POST"]),
+    Route("/sessions/empty-trash", empty_trash, methods=["POST"]),
     WebSocketRoute("/answers/{message_id:uuid}/live", live_answer),
 ]

@@ -28,20 +28,8 @@ _BEGIN = """
 fetch(%(begin)s, {method: "POST", headers: {"Content-Type": "application/json"}, body: %(body)s})
   .then((answer) => { if (!answer.ok) throw new Error(answer.status); window.location.assign(%(next)s); })
 """
-#: What is written and not sent is its author's: whoever signs in next must not find it. So it goes, and is asked for.
-MAY_LEAVE = """(() => {
-  const unsent = Object.keys(localStorage).filter(
-    (key) => key.startsWith("chat-outbox:") && !localStorage.getItem(key).includes('"state":"sent"'),
-  ).length;
-  const what = unsent === 1 ? "A message has" : `${unsent} messages have`;
-  return !unsent || confirm(`${what} not been sent yet. Sign out and lose what is not sent?`);
-})()"""
-_END = """
-Object.keys(localStorage)
-  .filter((key) => /^chat-(draft|outbox|sent|user)/.test(key))
-  .forEach((key) => localStorage.removeItem(key));
-fetch(%(end)s, {method: "POST"}).finally(() => window.location.assign("/sign-in?reason=signed-out"));
-"""
+#: What the page does about it is sign_out.jsx's.
+_LEAVE = "window.dispatchEvent(new Event('chat-leave'))"
 
 
 def login_id_of(state: rx.State) -> str:
@@ -106,13 +94,10 @@ class Auth(rx.State):
             yield event
 
     @rx.event
-    async def sign_out(self, may_leave: bool) -> Any:
-        """`may_leave` is what `MAY_LEAVE` answers in the browser."""
-        if not may_leave:
-            return None
+    async def sign_out(self) -> Any:
+        """The page leaves only after this tab is nobody's: else it would hear that it was signed out elsewhere."""
         self.reset()
-        # The page leaves only after its cookie is gone and the tokens with it.
-        return rx.call_script(_END % {"end": json.dumps(login_cookie.END)})
+        return rx.call_script(_LEAVE)
 
     async def _enter(self, form: dict[str, Any], *, new: bool) -> AsyncIterator[Any]:
         username, password = str(form.get("username", "")).strip(), str(form.get("password", ""))

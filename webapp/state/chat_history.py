@@ -53,6 +53,7 @@ class ChatHistory(SessionList, OpenSession, Turns, rx.State):
             ChatHistory.follow_login,
             ChatHistory.follow_reachability,
             ChatHistory.load_all_sessions,
+            ChatHistory.follow_categories,
             *([ChatHistory.load_session(session_id)] if session_id else []),
         ]
 

@@ -16,7 +16,7 @@ from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
 from webapp.state.auth import Auth, sign_in_address
 from webapp.state.message_rows import MessageRow, arrange, read_up_to
-from webapp.state.session_rows import SessionRow
+from webapp.state.session_rows import CategoryCount, SessionRow
 from webapp.state.wording import explain
 from webapp.words import words_of
 
@@ -33,24 +33,25 @@ log = structlog.get_logger("webapp.state")
 class Page(rx.State, mixin=True):
     """The variables that the page reads."""
 
-    sessions: list[SessionRow] = []
     current_session: SessionRow = SessionRow()
     messages: list[MessageRow] = []
     loading: bool = True
-    sessions_loading: bool = True
     error: str = ""
     #: The address names a session that is not there, or not the reader's.
     missing: bool = False
     reachable: bool = True
     has_older: bool = False
     loading_older: bool = False
-    more_sessions: bool = False
+    categories: list[CategoryCount] = []
     #: The row up to which the reader of the open session has read, when all that is shown is on the screen.
     read_until: int = 0
     #: Where the "new" line is drawn; None where nothing was new when the session was opened.
     _new_after: int | None = None
     #: False in a state that is not the one that was opened: the process, or Redis, that kept that one is gone.
     _opened: bool = False
+    #: The sessions that changed last, as the page was told, and the socket that it was told through.
+    _told: list[SessionRow] = []
+    _told_to: str = ""
     _stored: list[Any] = []
     _older: str | None = None
 
@@ -64,16 +65,9 @@ class Page(rx.State, mixin=True):
         """The newest answer that is being written: the one that the stop button stops."""
         return next((row.message_id for row in reversed(self.messages) if row.status == "streaming"), "")
 
-    @rx.var
-    def unread_elsewhere(self) -> int:
-        """How many other sessions have something new."""
-        return sum(
-            row.unread > 0 and row.session_id != self.current_session.session_id for row in self.sessions
-        )
-
     def _show(self, session_id: str) -> None:
-        """Another session is on the page now; its title is known from the list, if it is in it."""
-        known = [s for s in self.sessions if s.session_id == session_id]
+        """Another session is on the page now; its title is known if it changed lately."""
+        known = [row for row in self._told if row.session_id == session_id]
         self.current_session = known[0] if known else SessionRow(session_id=session_id)
         self._new_after, self._older, self.has_older = None, None, False
         self._keep([])
@@ -90,11 +84,6 @@ class Page(rx.State, mixin=True):
         rows = arrange(stored, self._new_after)
         if rows != self.messages:
             self.messages = rows
-
-    def _take_session(self, row: SessionRow) -> None:
-        self.sessions = [row if s.session_id == row.session_id else s for s in self.sessions]
-        if self.current_session.session_id == row.session_id:
-            self.current_session = row
 
     async def _each(self, states: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
         """What `states` yields, each with the state's lock held, for a background handler.

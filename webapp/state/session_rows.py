@@ -1,23 +1,22 @@
-"""What a page shows of a session, and how what arrives live joins the list."""
+"""What a page shows of a session, and what is new of the sessions that changed last."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from backend.services.hasura_client import ChatSession
 
-#: Sessions that the list follows live, and adds at a time; and the most it ever shows.
-LIST = 100
-LONGEST_LIST = 2_000
+#: Changed sessions that a page follows live.
+WINDOW = 100
 
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session in the list. Times are ISO 8601; the browser shows them in the reader's zone."""
+    """A session in the list. Times are ISO 8601 in UTC; the browser shows them in the reader's zone."""
 
     session_id: str = ""
     title: str = ""
@@ -27,11 +26,13 @@ class SessionRow:
     last_read_id: int = 0
     updated_at: str = ""
     row_id: int = 0
-
-    @property
-    def rank(self) -> tuple[str, int]:
-        """Greater is higher in the list."""
-        return self.updated_at, self.row_id
+    shelf: str = "active"
+    is_active: bool = True
+    is_archived: bool = False
+    is_pinned: bool = False
+    auto_title: bool = False
+    changed_at: str = ""
+    deleted_at: str | None = None
 
     @classmethod
     def of(cls, session: ChatSession) -> SessionRow:
@@ -44,15 +45,43 @@ class SessionRow:
             last_read_id=session.last_read_id,
             updated_at=session.updated_at.isoformat(),
             row_id=session.id,
+            shelf=session.shelf,
+            is_active=session.is_active,
+            is_archived=session.is_archived,
+            is_pinned=session.is_pinned,
+            auto_title=session.auto_title,
+            changed_at=session.changed_at.isoformat(),
+            deleted_at=session.deleted_at and session.deleted_at.isoformat(),
         )
 
 
-def merge_sessions(shown: Sequence[SessionRow], window: Sequence[SessionRow]) -> list[SessionRow]:
-    """The list when GraphQL says that `window` are now the latest sessions: older ones that are shown stay below."""
-    if len(window) < LIST:
-        return list(window)
-    newest = {row.session_id for row in window}
-    return [
-        *window,
-        *(row for row in shown if row.session_id not in newest and row.rank < window[-1].rank),
+@dataclass(frozen=True)
+class CategoryCount:
+    """How many sessions of a shelf are in a category."""
+
+    shelf: str
+    category: str
+    sessions: int
+
+
+def news(told: Sequence[SessionRow] | None, window: Sequence[SessionRow]) -> dict[str, Any] | None:
+    """What a page has yet to hear, when `window` are now the sessions that changed last; None where that is nothing.
+
+    ``whole`` where the page was told nothing before: then ``rows`` is all of the window; ``all`` where the reader has
+    no sessions besides.
+
+    :param told: the window that the page knows.
+    """
+    full = len(window) >= WINDOW
+    known = {row.session_id: row for row in told or ()}
+    here = {row.session_id for row in window}
+    # What has left a full window is gone only if it had changed later than what is still in it.
+    gone = [
+        row.session_id
+        for row in told or ()
+        if row.session_id not in here and (not full or row.changed_at > window[-1].changed_at)
     ]
+    rows = [asdict(row) for row in window if known.get(row.session_id) != row]
+    if told is not None and not rows and not gone:
+        return None
+    return {"rows": rows, "gone": gone, "whole": told is None, "all": not full}
