@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Of a title, in characters.
 LONGEST = 60
+#: Of a line, what is looked at.
+LONGEST_LINE = 1000
 #: A model has so long to find one, in seconds.
 WITHIN = 20.0
 #: Titles that are asked for at the same time; answers come first.
@@ -81,7 +83,7 @@ def title_of(text: str) -> str:
     for line in _THOUGHT.sub("", text).splitlines():
         visible = "".join(
             " " if character.isspace() else character
-            for character in line
+            for character in line[:LONGEST_LINE]
             # Controls, directions, halves of surrogate pairs; joiners hold emoji and scripts together.
             if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co")
             or character.isspace()
