@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ import pytest
 
 from backend.main import create_app
 from backend.services.devices import recognise
+from backend.services.hasura_client import HasuraClient
 from backend.services.tokens import Tokens
 from tests.backend.conftest import PASSWORD, Person, assert_problem, register, running, settings_for
 
@@ -265,6 +267,22 @@ class TestDevices:
         forged = replace(bob, access_token=tokens.access(bob.id, "user", sign_in_id=UUID(foreign["id"])))
         answer = await accounts_api.get("/auth/devices", headers=forged.headers)
         assert_problem(answer, 401, "unauthenticated")
+
+    async def test_a_live_query_tells_a_device_that_it_is_signed_out_and_nobody_else_s(
+        self, api: httpx.AsyncClient, hasura: HasuraClient
+    ) -> None:
+        ada, bob = await register(api, "ada"), await register(api, "bob")
+        lost = await signed_in(api, ada)
+        (device,) = [UUID(each["id"]) for each in await devices_of(api, lost) if each["current"]]
+        async with (
+            asyncio.timeout(20),
+            aclosing(hasura.watch_sign_in(lost.access_token, device)) as mine,
+            aclosing(hasura.watch_sign_in(bob.access_token, device)) as foreign,
+        ):
+            assert (await anext(mine), await anext(foreign)) == (True, False)
+            await refreshes(api, lost)
+            await api.post("/auth/devices/revoke-others", headers=ada.headers)
+            assert await anext(mine) is False
 
 
 class TestRetention:

@@ -19,13 +19,14 @@ from webapp.services.login_store import LoginStore
 from webapp.services.logins import Logins
 from webapp.services.reachability import Reachability
 
+ASKED = ("/api/chat", "/auth/me", "/auth/password", "/auth/devices", "/auth/settings")
 NOWHERE = "http://127.0.0.1:9/v1/graphql"
 
 
 class Backend:
     """Speaks the backend's /auth: refresh tokens rotate, and one that is used twice ends the sign-in.
 
-    `streams` answers what is asked of /api/chat; `asked` are those requests.
+    `streams` answers what is asked of /api/chat, and of accounts; `asked` are those requests.
     """
 
     def __init__(self) -> None:
@@ -51,7 +52,7 @@ class Backend:
         await asyncio.sleep(0.01)
         if not self.answers:
             raise httpx2.ConnectError("nobody there")
-        if request.url.path.startswith("/api/chat"):
+        if request.url.path.startswith(ASKED):
             self.asked.append(request)
             return self.streams()
         token = json.loads(request.content).get("refresh_token")

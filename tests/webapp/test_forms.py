@@ -27,6 +27,9 @@ WORDS = Words("en")
     [
         ("/chat/5c1e", "/chat/5c1e"),
         ("/chat", "/chat"),
+        ("/settings", "/settings"),
+        ("/settings/x", "/chat"),
+        ("https://evil.example/settings", "/chat"),
         ("/chat/5c1e?x=1#y", "/chat/5c1e"),
         ("", "/chat"),
         ("/", "/chat"),

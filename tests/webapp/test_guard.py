@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from webapp import login_cookie
@@ -24,8 +24,16 @@ async def page(_request: Request) -> Response:
     return HTMLResponse("<p>")
 
 
+async def own(_request: Request) -> Response:
+    return JSONResponse({"messages": ["private"]})
+
+
 APP = Starlette(
-    routes=[Route("/page", page), Route("/{path:path}", echo, methods=["GET", "POST", "HEAD", "DELETE"])]
+    routes=[
+        Route("/page", page),
+        Route("/own", own),
+        Route("/{path:path}", echo, methods=["GET", "POST", "HEAD", "DELETE"]),
+    ]
 )
 
 
@@ -59,10 +67,11 @@ async def test_a_post_must_come_from_a_page_of_this_server(host: str, origin: st
 
 async def test_only_pages_carry_the_policy_and_only_hashed_files_are_kept() -> None:
     async with client(Guard(APP, "policy")) as http:
-        html, text, asset = [await http.get(path) for path in ("/page", "/x", "/assets/a-1.js")]
+        html, text, own, asset = [await http.get(path) for path in ("/page", "/x", "/own", "/assets/a-1.js")]
     assert html.headers["content-security-policy"] == "policy"
     assert "content-security-policy" not in text.headers
     assert html.headers["cache-control"] == text.headers["cache-control"] == "no-cache"
+    assert own.headers["cache-control"] == "no-store"
     assert "immutable" in asset.headers["cache-control"]
 
 
@@ -84,6 +93,7 @@ def test_the_policy_allows_the_inline_scripts_of_the_built_pages_and_no_other(tm
         ("/chat/", "", "/sign-in"),
         ("/chat/5c1e", "", "/sign-in?next=/chat/5c1e"),
         ("/chat/x?y=1", "", "/sign-in?next=/chat/x"),
+        ("/settings", "", "/sign-in?next=/settings"),
     ],
 )
 async def test_the_front_door_sends_strangers_to_sign_in(path: str, cookie: str, location: str) -> None:
@@ -94,7 +104,13 @@ async def test_the_front_door_sends_strangers_to_sign_in(path: str, cookie: str,
 
 @pytest.mark.parametrize(
     ("path", "served"),
-    [("/chat", "/chat/"), ("/chat/5c1e", "/chat/5c1e"), ("/sign-in", "/sign-in/"), ("/x", "/x")],
+    [
+        ("/chat", "/chat/"),
+        ("/chat/5c1e", "/chat/5c1e"),
+        ("/settings", "/settings/"),
+        ("/sign-in", "/sign-in/"),
+        ("/x", "/x"),
+    ],
 )
 async def test_whoever_has_a_cookie_gets_the_page_without_a_detour(path: str, served: str) -> None:
     async with client(FrontDoor(APP)) as http:

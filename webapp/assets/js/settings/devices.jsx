@@ -24,11 +24,13 @@ const nameOf = ({ browser, system }, t) => {
   return browser || system || t("settings.devices.unknown");
 };
 
-const ago = (moment, locale) => {
-  const seconds = Math.min(0, (new Date(moment) - Date.now()) / 1000);
-  const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-  const [unit, length] = UNITS.find(([, size]) => -seconds >= size) ?? ["minute", 60];
-  return format.format(Math.round(seconds / length), unit);
+const lastUse = (moment, t) => {
+  const seconds = (Date.now() - new Date(moment)) / 1000;
+  const found = UNITS.find(([, length]) => seconds >= length);
+  if (!found) return t("settings.devices.used-now");
+  const [unit, length] = found;
+  const when = new Intl.RelativeTimeFormat(t.language, { numeric: "auto" }).format(-Math.floor(seconds / length), unit);
+  return t("settings.devices.used", { when });
 };
 
 const inFull = (moment, locale) =>
@@ -51,7 +53,7 @@ function Device({ device, onSignOut, busy }) {
             t("settings.devices.now")
           ) : (
             <time dateTime={device.last_used_at} title={inFull(device.last_used_at, t.language)}>
-              {t("settings.devices.used", { when: ago(device.last_used_at, t.language) })}
+              {lastUse(device.last_used_at, t)}
             </time>
           )}
           {" · "}
@@ -80,6 +82,7 @@ export function Devices({ devices, onChange }) {
   const t = useWords();
   const [outcome, setOutcome] = useState(null);
   const [busy, setBusy] = useState(false);
+  const here = devices.filter((device) => device.current);
   const others = devices.filter((device) => !device.current);
   const signOut = async (path, gone, done) => {
     setBusy(true);
@@ -91,7 +94,7 @@ export function Devices({ devices, onChange }) {
   return (
     <Section id="devices" title={t("settings.devices")} hint={t("settings.devices.about")}>
       <ul className="settings-devices">
-        {devices.map((device) => (
+        {[...here, ...others].map((device) => (
           <Device
             key={device.id}
             device={device}
