@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import reflex as rx
 import structlog
+from reflex_components_core.base.error_boundary import ErrorBoundary
 from starlette.applications import Starlette
 
-from webapp.components import Everywhere
+from webapp import first_paint
+from webapp.components import Everywhere, Mishap
 from webapp.failures import report_failure
 from webapp.front_door import FrontDoor
 from webapp.guard import Guard, content_security_policy
@@ -54,6 +56,7 @@ app = rx.App(
     stylesheets=[f"/css/{subject}.css" for subject in STYLES],
     html_lang="en",
     head_components=[
+        rx.el.script(f"{{{first_paint.SCRIPT}}}"),
         rx.el.link(rel="icon", type="image/svg+xml", href="/favicon.svg"),
         rx.el.link(rel="apple-touch-icon", href="/icons/apple-touch-icon.png"),
         rx.el.link(rel="manifest", href="/manifest.webmanifest"),
@@ -69,6 +72,10 @@ app = rx.App(
     toaster=rx.toast.provider(position="top-center", rich_colors=False, visible_toasts=3),
     backend_exception_handler=report_failure,
     api_transformer=[Starlette(routes=ROUTES), guarded],
+)
+# Instead of Reflex's own, which shows a stack trace.
+app.app_wraps[55, "ErrorBoundary"] = lambda _stateful: ErrorBoundary.create(
+    fallback_render=rx.Var.create(Mishap.create())
 )
 # Instead of Reflex's own notice, which is about addresses and sockets: each page has ours in its place.
 app.app_wraps[5, "Overlay"] = lambda _stateful: rx.fragment(Everywhere.create())

@@ -179,3 +179,33 @@ async def test_the_tab_shows_that_something_is_new(stack: Stack, e2e_database: s
     await expect(page).to_have_title("(1) Chat sessions")
     await item(page, "Before").get_by_role("link").click()
     await expect(icon).to_have_attribute("href", "/favicon.svg")
+
+
+async def test_no_word_of_another_language_is_seen_while_the_page_loads(stack: Stack, visitors: Any) -> None:
+    ada = await visitors(stack, locale="de-DE")
+    page = await ada.tab("/sign-in")
+    await page.add_init_script(
+        """window.flashed = [];
+        const look = () => {
+            const heading = document.querySelector("h1");
+            const seen = heading && getComputedStyle(heading).color !== "rgba(0, 0, 0, 0)";
+            if (seen) window.flashed.push(heading.textContent);
+            if (window.flashed.length < 3) requestAnimationFrame(look);
+        };
+        look();"""
+    )
+    await page.reload()
+    await page.wait_for_function("window.flashed.length === 3")
+    assert set(await page.evaluate("window.flashed")) == {"Willkommen zurück"}
+
+
+async def test_a_page_that_fails_says_what_to_do(stack: Stack, browser: Any) -> None:
+    page = await browser.new_page(locale="de-DE")
+    await page.add_init_script(
+        "Object.defineProperty(document, 'title', {set() { throw new Error('out of order'); }})"
+    )
+    await page.goto(stack.url("webapp") + "/sign-in")
+    await expect(page.get_by_role("alert")).to_contain_text("Diese Seite ist ausgefallen")
+    await expect(page.get_by_role("button", name="Seite neu laden")).to_be_visible()
+    await expect(page.get_by_text("out of order")).to_have_count(0)
+    await page.close()

@@ -7,12 +7,13 @@ input_form with Composer and error_display). What the browser does by itself is 
 
 from webapp.components.chat_area import chat_area, welcome
 from webapp.components.chat_interface import chat_interface
-from webapp.components.local_jsx import Everywhere, PageTitle
+from webapp.components.local_jsx import Everywhere, Mishap, PageTitle
 from webapp.components.notices import connection_notice
 from webapp.components.sidebar import sidebar
 
 __all__ = [
     "Everywhere",
+    "Mishap",
     "PageTitle",
     "chat_area",
     "chat_interface",

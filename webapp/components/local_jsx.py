@@ -167,6 +167,13 @@ class Everywhere(rx.Component):
     tag = "Everywhere"
 
 
+class Mishap(rx.Component):
+    """Instead of a page that failed in the browser."""
+
+    library = "$/public/js/comfort/mishap.jsx"
+    tag = "Mishap"
+
+
 class PageTitle(rx.Component):
     """For a page without a chat: see `Reader`."""
 

@@ -22,6 +22,7 @@ export function Everywhere() {
 
   useEffect(() => {
     document.documentElement.lang = t.language;
+    document.documentElement.classList.remove("untranslated"); // webapp/first_paint.py
   }, [t]);
 
   useEffect(() => {
