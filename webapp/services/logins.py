@@ -151,6 +151,7 @@ class Logins:
 
     async def forget(self, login_id: str) -> None:
         """This browser is signed out, and nobody need be told."""
+        # Last, since it wakes those who wait: by then nobody finds the sign-in in the store.
+        await self._store.remove(login_id)
         if login := self._logins.pop(login_id, None):
             login.ended.set()
-        await self._store.remove(login_id)
