@@ -39,7 +39,7 @@ async def test_the_table_says_who_may_what(console: Console, shoot: Any) -> None
     assert answer.status_code == 200, answer.text
     page = await console.signed_in()
     for role, operation, table, said in [
-        ("user", "select", "chat_sessions", "a row filter"),
+        ("user", "select", "chat_sessions", r"a row filter, \d+ of \d+ columns"),
         ("user", "insert", "chat_sessions", r"a check, 8 of \d+ columns"),
         ("user", "delete", "chat_sessions", "a row filter"),
         ("user", "delete", "chat_read_marks", "not allowed"),

@@ -88,13 +88,14 @@ def test_what_changed_last_is_one_index_scan(full: psycopg.Connection) -> None:
     assert "Filter" not in scan
 
 
-def test_the_categories_of_a_user_are_counted_in_the_order_of_an_index(full: psycopg.Connection) -> None:
+def test_counting_the_categories_of_a_user_reads_nobody_elses_sessions(full: psycopg.Connection) -> None:
     full.execute("VACUUM chat_sessions")
     statement = "EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM chat_session_categories WHERE user_id = %s"
     plan = one(full, statement, busiest_session(full)[1])[0][0]["Plan"]
-    while plan["Node Type"] != "Index Only Scan":
+    while "Plans" in plan:
         (plan,) = plan["Plans"]
-    assert plan["Index Name"] == "chat_sessions_list_by_category"
+    # Of the index alone, or of a bitmap of pages: which is cheaper depends on how wide the rows are.
+    assert "user_id" in plan["Index Cond"]
     assert plan["Actual Rows"] == SESSIONS_EACH
 
 
