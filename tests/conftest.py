@@ -54,6 +54,18 @@ def make_user(database_url: str, name: str) -> UUID:
 
 
 BROWSER_TESTS = ("tests/console/", "tests/e2e/", "tests/webapp/")
+#: These start a whole stack, or look at all processes of one: one worker runs them, one after the other.
+IN_ONE_WORKER = ("e2e", "stack", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n`, the tests of a file stay together (they share a database, an engine), and those of some folders."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder in IN_ONE_WORKER else str(item.path)))
+    # The longest group first: what is left at the end is short.
+    items.sort(key=lambda item: item.path.parent.name != "e2e")
+
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
