@@ -20,7 +20,8 @@ $$;
 -- An answer that is being written has no words yet: it would be indexed anew with every write.
 ALTER TABLE chat_messages ADD COLUMN search tsvector GENERATED ALWAYS AS (
     CASE WHEN status <> 'streaming'
-         THEN array_to_tsvector(ARRAY[user_id::text]) || to_tsvector('simple', chat_search_words(content)) END) STORED;
+         THEN array_to_tsvector(array_remove(ARRAY[user_id::text], NULL))
+              || to_tsvector('simple', chat_search_words(content)) END) STORED;
 -- New messages wait in a list that every search reads and that a writer must now and then work off: so it is short.
 CREATE INDEX chat_messages_search ON chat_messages USING gin (search) WITH (gin_pending_list_limit = 512);
 

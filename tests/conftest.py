@@ -67,7 +67,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name != "e2e")
 
 
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In CI a browser test that did not run is a failure: nobody reads the list of skipped tests."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
