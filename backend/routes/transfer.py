@@ -138,7 +138,7 @@ async def import_(
                     pass
                 return JSONResponse(state.model_dump())
         except NotReadable as exc:
-            raise Invalid(str(exc)) from exc
+            raise Invalid(str(exc), code=exc.reason) from exc
         return _Progress(_told(state, states), stack.pop_all())
 
 
@@ -164,7 +164,7 @@ async def _told(state: Imported, states: AsyncIterator[Imported]) -> AsyncGenera
                 yield _event("progress", state.model_dump(exclude={"reasons"}))
         yield _event("done", state.model_dump())
     except NotReadable as exc:
-        yield _event("error", {**Invalid(str(exc)).body(), "imported": state.model_dump()})
+        yield _event("error", {**Invalid(str(exc), code=exc.reason).body(), "imported": state.model_dump()})
     except EXPECTED as exc:
         yield _event("error", {**problem_of(exc).body(), "imported": state.model_dump()})
 

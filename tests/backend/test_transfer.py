@@ -217,7 +217,11 @@ async def test_what_cannot_be_read_is_named_and_the_rest_arrives(api: httpx.Asyn
     good = a_chat("Q", "A" * 100_001, title="Good")
     summary = await bring(api, ada, our_file(good, a_chat(title="Empty"), {"messages": 3}, 7, None))
     assert (summary["new"], summary["skipped"]) == (1, 4)
-    assert summary["reasons"][0] == {"title": "Empty", "reason": "It has no messages."}
+    assert summary["reasons"][0] == {
+        "title": "Empty",
+        "reason": "It has no messages.",
+        "code": "empty",
+    }
     assert summary["left_out"] == {"shortened": 1}
 
 

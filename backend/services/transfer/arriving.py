@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import iterate_in_threadpool
 
 from backend.services.hasura_client import InvalidInput
-from backend.services.transfer.conversation import Conversation, NotReadable
+from backend.services.transfer.conversation import Conversation, NotReadable, Reason
 from backend.services.transfer.rows import Rows
 from backend.services.transfer.upload import conversations
 
@@ -32,6 +32,7 @@ MOST_REASONS = 100
 class Skipped(BaseModel):
     title: str = Field(description="of the chat, as far as it has one")
     reason: str
+    code: Reason
 
 
 class Imported(BaseModel):
@@ -89,7 +90,7 @@ async def arrive(
             so_far.skipped += 1
             if len(so_far.reasons) < MOST_REASONS:
                 title = found.title if isinstance(found, Conversation) else ""
-                so_far.reasons.append(Skipped(title=title, reason=str(exc)))
+                so_far.reasons.append(Skipped(title=title, reason=str(exc), code=exc.reason))
         so_far.left_out = dict(left_out)
         yield so_far
     so_far.read = size
@@ -105,7 +106,7 @@ async def _store(
         try:
             written = await client.import_chat_session(user.token, batch)
         except InvalidInput as exc:
-            raise NotReadable("It holds a value that cannot be stored.") from exc
+            raise NotReadable(Reason.REFUSED) from exc
         if not written:
             break
     if written:

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Literal
 
 #: The bounds of sql/0002 and sql/0003; what is longer is cut.
@@ -17,8 +18,47 @@ Status = Literal["complete", "stopped", "failed"]
 Rating = Literal["up", "down"]
 
 
+class Reason(StrEnum):
+    """Why a file, or a conversation of it, cannot be imported; the value is for programs."""
+
+    NOT_JSON = "not-json"
+    NO_LIST = "no-list"
+    TOO_DEEP = "too-deep"
+    NOT_IN_ZIP = "not-in-zip"
+    BAD_ZIP = "bad-zip"
+    ENDLESS_ZIP = "endless-zip"
+    NEWER = "newer"
+    UNKNOWN = "unknown"
+    NO_ID = "no-id"
+    EMPTY = "empty"
+    TOO_LARGE = "too-large"
+    TOO_LONG = "too-long"
+    REFUSED = "refused"
+
+
+_SENTENCES = {
+    Reason.NOT_JSON: "This is no JSON, or it breaks off in the middle.",
+    Reason.NO_LIST: "This JSON holds no list of chats.",
+    Reason.TOO_DEEP: "This JSON is nested deeper than any chat.",
+    Reason.NOT_IN_ZIP: "This zip holds no conversations.json.",
+    Reason.BAD_ZIP: "This zip is damaged, or locked with a password.",
+    Reason.ENDLESS_ZIP: "This zip unpacks to more than may be.",
+    Reason.NEWER: "It was written by a newer version of this program.",
+    Reason.UNKNOWN: "It is no chat of ChatGPT, Open WebUI or this program.",
+    Reason.NO_ID: "It has no id.",
+    Reason.EMPTY: "It has no messages.",
+    Reason.TOO_LARGE: "It is too large.",
+    Reason.TOO_LONG: "It has more messages, or more versions of them, than may be.",
+    Reason.REFUSED: "It holds a value that cannot be stored.",
+}
+
+
 class NotReadable(Exception):
-    """This file, or this conversation of it, cannot be imported; the text says why, to its owner."""
+    """The text is the reason, for the file's owner."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(_SENTENCES[reason])
+        self.reason = reason
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import ijson
 
-from backend.services.transfer.conversation import NotReadable
+from backend.services.transfer.conversation import NotReadable, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def items(file: BinaryIO, lists: frozenset[str]) -> Iterator[Item]:
     try:
         yield from _items(ijson.basic_parse(_WholePairs(file)), lists)
     except (ijson.JSONError, ValueError) as exc:
-        raise NotReadable("This is no JSON, or it breaks off in the middle.") from exc
+        raise NotReadable(Reason.NOT_JSON) from exc
 
 
 class _WholePairs:
@@ -97,9 +97,9 @@ def _items(events: Iterator[tuple[str, Any]], lists: frozenset[str]) -> Iterator
             elif len(head) < DEEPEST:
                 head[key] = _plain(opening[1])
         if not found:
-            raise NotReadable("This JSON holds no list of chats.")
+            raise NotReadable(Reason.NO_LIST)
     else:
-        raise NotReadable("This JSON holds no list of chats.")
+        raise NotReadable(Reason.NO_LIST)
 
 
 def _of_array(events: Iterator[tuple[str, Any]], head: dict[str, Any]) -> Iterator[Item]:
@@ -126,7 +126,7 @@ def _build(opening: tuple[str, Any], events: Iterator[tuple[str, Any]]) -> Any:
         elif kind in ("start_map", "start_array"):
             depth += 1
             if depth > DEEPEST:
-                raise NotReadable("This JSON is nested deeper than any chat.")
+                raise NotReadable(Reason.TOO_DEEP)
         if size > LARGEST_CONVERSATION:
             root, open_values = None, []
             continue
@@ -145,7 +145,7 @@ def _build(opening: tuple[str, Any], events: Iterator[tuple[str, Any]]) -> Any:
             if kind in ("start_map", "start_array"):
                 open_values.append(new)
                 keys.append("")
-    raise NotReadable("This is no JSON, or it breaks off in the middle.")
+    raise NotReadable(Reason.NOT_JSON)
 
 
 def _plain(value: Any) -> Any:

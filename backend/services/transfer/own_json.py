@@ -17,6 +17,7 @@ from backend.services.transfer.conversation import (
     Message,
     NotReadable,
     Rating,
+    Reason,
     Status,
     line_of,
     metadata_of,
@@ -98,7 +99,7 @@ def reads(item: Any) -> bool:
 def read(item: dict[str, Any], head: dict[str, Any]) -> Conversation:
     """Raises NotReadable for a session of a later version of the format."""
     if isinstance(version := head.get("version"), int) and version > VERSION:
-        raise NotReadable("It was written by a newer version of this program.")
+        raise NotReadable(Reason.NEWER)
     source_id = item["session_id"]
     messages = {
         key: _message(key, each)

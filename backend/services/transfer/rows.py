@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
-from backend.services.transfer.conversation import NotReadable
+from backend.services.transfer.conversation import NotReadable, Reason
 from backend.services.transfer.tree import Tree
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ class Rows:
     def __init__(self, conversation: Conversation, user_id: UUID) -> None:
         """Raises NotReadable for a conversation without messages, or with too many."""
         if not conversation.source_id:
-            raise NotReadable("It has no id.")
+            raise NotReadable(Reason.NO_ID)
         tree = Tree(conversation)
         if not tree.messages:
-            raise NotReadable("It has no messages.")
+            raise NotReadable(Reason.EMPTY)
         if len(tree.messages) > MOST_MESSAGES:
-            raise NotReadable(f"It has more than {MOST_MESSAGES:,} messages.")
+            raise NotReadable(Reason.TOO_LONG)
         self.left_out: Counter[str] = tree.left_out
         times = [message.timestamp for message in tree.messages.values() if message.timestamp]
         created = conversation.created_at or min(times, default=datetime.now(UTC))

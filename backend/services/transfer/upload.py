@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from starlette.concurrency import run_in_threadpool
 
 from backend.services.transfer import chatgpt, open_webui, own_json
-from backend.services.transfer.conversation import Conversation, NotReadable
+from backend.services.transfer.conversation import Conversation, NotReadable, Reason
 from backend.services.transfer.json_items import Item, items
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _of_zip(file: BinaryIO) -> Iterator[tuple[int, Conversation | NotReadable]]:
         with zipfile.ZipFile(file) as archive:
             wanted = [each for each in archive.infolist()[:_MOST_FILES] if _WANTED.fullmatch(each.filename)]
             if not wanted:
-                raise NotReadable("This zip holds no conversations.json.")
+                raise NotReadable(Reason.NOT_IN_ZIP)
             left = [LARGEST_UNPACKED]
             for each in sorted(wanted, key=lambda info: info.filename):
                 with archive.open(each) as packed:
@@ -71,7 +71,7 @@ def _of_zip(file: BinaryIO) -> Iterator[tuple[int, Conversation | NotReadable]]:
                         yield file.tell(), _read(item)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as exc:
         # A password is RuntimeError, an unknown way to pack NotImplementedError.
-        raise NotReadable("This zip is damaged, or locked with a password.") from exc
+        raise NotReadable(Reason.BAD_ZIP) from exc
 
 
 class _Limited:
@@ -85,14 +85,14 @@ class _Limited:
         data: bytes = self._file.read(size if 0 <= size < 2**20 else 2**20)
         self._left[0] -= len(data)
         if self._left[0] < 0:
-            raise NotReadable(f"This zip unpacks to more than {LARGEST_UNPACKED // 2**30} GB.")
+            raise NotReadable(Reason.ENDLESS_ZIP)
         return data
 
 
 def _read(item: Item) -> Conversation | NotReadable:
     value = item.value
     if value is None:
-        return NotReadable("It is too large.")
+        return NotReadable(Reason.TOO_LARGE)
     if own_json.reads(value):
         try:
             return own_json.read(value, item.head)
@@ -102,4 +102,4 @@ def _read(item: Item) -> Conversation | NotReadable:
         return chatgpt.read(value)
     if open_webui.reads(value):
         return open_webui.read(value)
-    return NotReadable("It is no chat of ChatGPT, Open WebUI or this program.")
+    return NotReadable(Reason.UNKNOWN)
