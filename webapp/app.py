@@ -36,7 +36,18 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("webapp")
 #: From what all share to what one part adds.
-STYLES = ("base", "page", "sidebar", "messages", "markdown", "composer", "pages", "settings", "help")
+STYLES = (
+    "base",
+    "page",
+    "sidebar",
+    "messages",
+    "markdown",
+    "composer",
+    "pages",
+    "settings",
+    "transfer",
+    "help",
+)
 BUILT = Path(__file__).parent / ".web" / "build" / "client"
 
 

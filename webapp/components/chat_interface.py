@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from webapp.components.local_jsx import Reader, SessionSettings, unread_elsewhere
+from webapp.components.local_jsx import ExportDialog, Reader, SessionSettings, unread_elsewhere
 from webapp.components.notices import connection_notice, outage_banner
 from webapp.components.sidebar import sidebar
 from webapp.state import ChatHistory
@@ -27,5 +27,6 @@ def chat_interface(area: rx.Component) -> rx.Component:
             on_read=ChatHistory.mark_read,
         ),
         SessionSettings.create(),
+        ExportDialog.create(),
         class_name="chat-interface",
     )

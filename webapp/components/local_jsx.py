@@ -190,6 +190,22 @@ class SettingsPage(rx.Component):
     tag = "SettingsPage"
 
 
+class TransferSection(rx.Component):
+    """Everything leaves in a file, and comes along in one of up to `megabytes`."""
+
+    library = "$/public/js/transfer/transfer_section.jsx"
+    tag = "TransferSection"
+
+    megabytes: rx.Var[int]
+
+
+class ExportDialog(rx.Component):
+    """The dialog of the action ``export``."""
+
+    library = "$/public/js/transfer/export_dialog.jsx"
+    tag = "ExportDialog"
+
+
 class SessionSettings(rx.Component):
     """The dialog of the action ``session-settings``."""
 

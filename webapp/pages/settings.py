@@ -6,6 +6,7 @@ import reflex as rx
 
 from webapp.components import PageTitle, connection_notice
 from webapp.components.local_jsx import SettingsPage
+from webapp.components.transfer import transfer_section
 from webapp.words import t
 
 
@@ -13,5 +14,5 @@ def settings_page() -> rx.Component:
     return rx.fragment(
         PageTitle.create(title=t("settings.title")),
         connection_notice(),
-        SettingsPage.create(),
+        SettingsPage.create(transfer_section()),
     )

@@ -3,7 +3,7 @@
 from starlette.routing import Route, WebSocketRoute
 
 from webapp import login_cookie
-from webapp.routes import account, session_settings
+from webapp.routes import account, session_settings, transfer
 from webapp.routes.live_answer import live_answer
 from webapp.routes.outbox import discard, send
 from webapp.routes.sessions import change, delete_forever, empty_trash, sessions
@@ -12,6 +12,7 @@ ROUTES = [
     *login_cookie.ROUTES,
     *account.ROUTES,
     *session_settings.ROUTES,
+    *transfer.ROUTES,
     Route("/outbox", send, methods=["POST"]),
     Route("/outbox/discard", discard, methods=["POST"]),
     Route("/sessions", sessions),

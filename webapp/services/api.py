@@ -80,12 +80,16 @@ class StreamEvent:
 class ApiError(Exception):
     """The backend refused. The text is its own ``detail``, written for users.
 
-    ``retry_after`` is in seconds, None where the backend names no time; ``kind`` is the last part of its ``type``.
+    ``retry_after`` is in seconds, None where the backend names no time; ``kind`` is the last part of its ``type``,
+    ``code`` says why a file was refused.
     """
 
-    def __init__(self, status: int, detail: str, retry_after: float | None = None, *, kind: str = "") -> None:
+    def __init__(
+        self, status: int, detail: str, retry_after: float | None = None, *, kind: str = "", code: str = ""
+    ) -> None:
         super().__init__(detail)
         self.kind = kind
+        self.code = code
         self.status = status
         self.detail = detail
         self.retry_after = retry_after
@@ -194,6 +198,26 @@ class Api:
             async for event in events:
                 yield StreamEvent(event.event, json.loads(event.data))
 
+    # Files: neither this client nor its caller ever holds one.
+
+    @asynccontextmanager
+    async def exchange(
+        self, method: str, path: str, token: str, content: AsyncIterator[bytes] | None
+    ) -> AsyncIterator[httpx2.Response]:
+        """The answer to a file that is sent, or asked for, to be read in pieces. Raises ApiError."""
+        # Between two pieces: a large PDF is a while in the making.
+        timeout = httpx2.Timeout(120, connect=3)
+        try:
+            async with self._http.stream(
+                method, path, headers=_bearer(token), content=content, timeout=timeout
+            ) as answer:
+                if answer.status_code != 200:
+                    await answer.aread()
+                    raise _refusal(answer)
+                yield answer
+        except httpx2.TransportError as exc:
+            raise ApiUnavailable(503, "The chat server cannot be reached.") from exc
+
     async def _begin(self, token: str, path: str, body: dict[str, str] | None = None) -> None:
         async with self._events("POST", path, token, json=body) as events:
             async for event in events:
@@ -253,9 +277,10 @@ def _refusal(answer: httpx2.Response) -> ApiError:
         problem = answer.json()
         detail = str(problem.get("detail") or problem.get("title") or "")
         kind = str(problem.get("type") or "").rpartition(":")[2]
+        code = str(problem.get("code") or "")
     except (ValueError, AttributeError):
-        detail = kind = ""
+        detail = kind = code = ""
     detail = detail or f"The chat server answered with {answer.status_code}."
     error = ApiUnavailable if answer.status_code in {502, 503, 504} else ApiError
     wait = answer.headers.get("retry-after", "")
-    return error(answer.status_code, detail, float(wait) if wait.isdigit() else None, kind=kind)
+    return error(answer.status_code, detail, float(wait) if wait.isdigit() else None, kind=kind, code=code)
