@@ -88,7 +88,7 @@ function Summary({ new: fresh, known, skipped, messages, left_out: leftOut, reas
   const t = useWords();
   return (
     <div className="transfer-summary" role="status" data-testid="import-summary">
-      <p className="settings-done">{t("transfer.import.new", { count: fresh })}</p>
+      <p className="settings-done">{fresh ? t("transfer.import.new", { count: fresh }) : t("transfer.import.nothing")}</p>
       <ul>
         {fresh > 0 && <li>{t("transfer.import.messages", { count: messages })}</li>}
         {known > 0 && <li>{t("transfer.import.known", { count: known })}</li>}
