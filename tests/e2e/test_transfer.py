@@ -128,8 +128,6 @@ async def test_the_page_on_a_phone_in_german_in_the_dark(stack: Stack, visitors:
     await page.get_by_test_id("import-file").set_input_files(FILES / "chatgpt.json")
     await expect(page.get_by_test_id("import-summary")).to_contain_text("2 Chats importiert")
     await page.locator("#data").scroll_into_view_if_needed()
-    await page.locator("#data").screenshot(
-        path=str(Path(shoot.__closure__ and ".") / ".build/e2e/transfer-phone-de-dark.png")
-    )
+    await shoot(page, "transfer-phone-de-dark")
     width = await page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["width"]
