@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up test cases faults bench-engine bench-ui console lint lock clean chromium
+.PHONY: help up test cases faults bench-engine bench-search bench-ui console lint lock clean chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,6 +28,9 @@ faults: $(VENV)/.development chromium ## Kill every process again and again unde
 
 bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own speed and PostGraphile (needs wrk).
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-search: $(VENV)/.development ## Measure searches in a million messages.
+	@$(BIN)/python -m tests.bench.search $(ARGS)
 
 bench-ui: $(VENV)/.development chromium ## Measure the web UI in a browser: 10,000 chats, 10,000 messages.
 	@$(BIN)/python -m webapp.build
