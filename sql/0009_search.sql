@@ -37,7 +37,7 @@ DECLARE
     plain  text := regexp_replace(left(typed, 300), '(?<=[^\s"])-', ' ', 'g');  -- a dash excludes before a word only
     parsed text;
 BEGIN
-    plain := translate(plain, './\_@:<>&', '         ');
+    plain := translate(plain, './\_@:<>&“”„«»', '         """""');
     IF plain !~ '"' THEN
         plain := regexp_replace(plain, '([\u2E80-\u9FFF\uF900-\uFAFF]+)', ' "\1" ', 'g');
     END IF;

@@ -47,6 +47,7 @@ STYLES = (
     "settings",
     "transfer",
     "help",
+    "palette",
 )
 BUILT = Path(__file__).parent / ".web" / "build" / "client"
 

@@ -54,6 +54,8 @@ MEETS = [
     ("world hello", "hello world", True),
     ('"world hello"', "hello world", False),
     ('"hello wor', "hello world", True),
+    ("“world hello”", "hello world", False),
+    ("„hello world“", "hello world", True),
     ("hello nobody", "hello world", False),
     ("nobody or world", "hello world", True),
     ("hello -world", "hello world", False),

@@ -3,7 +3,7 @@
 from starlette.routing import Route, WebSocketRoute
 
 from webapp import login_cookie
-from webapp.routes import account, session_settings, transfer
+from webapp.routes import account, search, session_settings, transfer
 from webapp.routes.live_answer import live_answer
 from webapp.routes.outbox import discard, send
 from webapp.routes.sessions import change, delete_forever, empty_trash, sessions
@@ -11,6 +11,7 @@ from webapp.routes.sessions import change, delete_forever, empty_trash, sessions
 ROUTES = [
     *login_cookie.ROUTES,
     *account.ROUTES,
+    *search.ROUTES,
     *session_settings.ROUTES,
     *transfer.ROUTES,
     Route("/outbox", send, methods=["POST"]),

@@ -8,6 +8,7 @@ import { Announcer, say } from "$/public/js/comfort/announcer.jsx";
 import { Help } from "$/public/js/comfort/help.jsx";
 import { useShortcuts } from "$/public/js/comfort/shortcuts.js";
 import { THEMES, useTheme, useThemeEverywhere } from "$/public/js/comfort/theme.js";
+import { PaletteOpener } from "$/public/js/palette/opener.jsx";
 import { useWords } from "$/public/js/words.js";
 
 const FAILURE = "chat-failure"; // webapp/failures.py
@@ -46,6 +47,7 @@ export function Everywhere() {
     <>
       <Help />
       <Announcer />
+      <PaletteOpener />
     </>
   );
 }
