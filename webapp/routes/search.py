@@ -71,7 +71,11 @@ async def search(request: Request) -> Response:
 
 async def categories(request: Request) -> Response:
     """The names of those that have chats outside of the trash."""
-    return await _answered(request, services().graphql.get_categories, sorted)
+    return await _answered(
+        request,
+        services().graphql.get_categories,
+        lambda counts: sorted({count.category for count in counts if count.shelf != "trash"}),
+    )
 
 
 async def open_branch(request: Request) -> Response:

@@ -156,18 +156,6 @@ SEARCH = Operation(
     """
 )
 
-LIST_CATEGORIES = Operation(
-    """
-    query ListCategories {
-      chat_session_categories(
-        where: { shelf: { _neq: "trash" } }, distinct_on: [category], order_by: [{ category: asc }]
-      ) {
-        category
-      }
-    }
-    """
-)
-
 CLEAR_MESSAGES = Operation(
     """
     mutation ClearMessages($session_id: uuid!) {

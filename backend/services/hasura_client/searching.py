@@ -58,8 +58,3 @@ class SearchCalls:
         return SearchPage(
             items=hits[:limit], next_cursor=cursors.after_hits(offset + limit) if more else None
         )
-
-    async def get_categories(self, token: str) -> list[str]:
-        """Those of the user's sessions, each once, but for those in the trash."""
-        data = await self._transport.execute(token, operations.LIST_CATEGORIES, idempotent=True)
-        return [str(row["category"]) for row in data["chat_session_categories"]]
