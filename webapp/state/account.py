@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import reflex as rx
@@ -23,9 +24,15 @@ class AccountPage(rx.State):
             await services().logins.get(login_id)
         except SignedOut:
             return rx.redirect(sign_in_address("expired" if login_id else "", "/settings"))
-        except ApiError:
-            return None  # the page says so itself
+        except ApiError:  # the page says so itself
+            return AccountPage.retry_page
         return AccountPage.follow_login
+
+    @rx.event(background=True, supersedes=True)
+    async def retry_page(self) -> Any:
+        """The backend was away when the page was opened."""
+        await asyncio.sleep(2)
+        return AccountPage.open_page
 
     @rx.event(background=True, supersedes=True)
     async def follow_login(self) -> Any:
