@@ -43,7 +43,9 @@ def content_security_policy(pages: Iterable[Path]) -> str:
             "default-src 'self'",
             f"script-src {scripts}",
             "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data:",
+            # Images of other sites only when a reader asks for one (assets/js/messages/markdown.jsx).
+            "img-src 'self' data: https:",
+            "font-src 'self' data:",
             "object-src 'none'",
             "base-uri 'none'",
             "form-action 'self'",

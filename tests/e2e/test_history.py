@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.e2e.test_story import item, send
 
@@ -32,30 +33,52 @@ def write_history(database_url: str, visitor: Visitor, messages: int) -> str:
     return session_id
 
 
-async def test_older_messages_come_on_demand_and_the_place_is_kept(
+async def scroll(page: Page, pixels: int) -> None:
+    await page.locator(".scroller").evaluate("(element, by) => element.scrollBy(0, by)", pixels)
+
+
+async def height_of(page: Page, message: Any) -> float:
+    """Where a message is on the screen, once what was just drawn has been measured."""
+    await page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
+    place = await message.bounding_box()
+    assert place
+    return float(place["y"])
+
+
+async def test_older_messages_come_while_one_scrolls_and_the_place_is_kept(
     stack: Stack, e2e_database: str, visitors: Any
 ) -> None:
     ada = await visitors(stack)
     page = await ada.register()
     session_id = write_history(e2e_database, ada, 130)
+    asked: list[str] = []
+    go = asyncio.Event()
+
+    async def slowly(route: Any) -> None:
+        if "before=" in route.request.url:
+            asked.append(route.request.url)
+            await go.wait()
+        await route.continue_()
+
+    await page.route("**/history/**", slowly)
     await page.goto(f"{ada.home}/chat/{session_id}")
+    await expect(page.get_by_text("message 130.")).to_be_visible()
     await expect(page.get_by_text("message 130.")).to_be_in_viewport()
-    await expect(page.get_by_test_id("message")).to_have_count(50)
-    for shown in (100, 130):
-        await page.get_by_test_id("load-older").scroll_into_view_if_needed()
-        first = page.get_by_test_id("message").first
-        text = (await first.inner_text()).split("\n")[0]
-        place = await page.get_by_text(text, exact=True).bounding_box()
-        await page.get_by_test_id("load-older").click()
-        await expect(page.get_by_test_id("message")).to_have_count(shown)
-        now = await page.get_by_text(text, exact=True).bounding_box()
-        assert place
-        assert now
-        assert now["y"] == pytest.approx(place["y"], abs=60)  # the button may go
-    await expect(page.get_by_test_id("load-older")).to_have_count(0)
+    await scroll(page, -100_000)
+    top = page.get_by_text("message 81.", exact=True)
+    await expect(top).to_be_in_viewport()
+    place = await height_of(page, top)
+    assert len(asked) == 1
+    go.set()
+    await expect(page.get_by_text("message 78.", exact=True)).to_be_attached()
+    # At the very top a message is measured that was estimated until then.
+    assert await height_of(page, top) == pytest.approx(place, abs=20)
+    await expect(first := page.get_by_text("message 1.", exact=True)).to_have_count(0)
+    await scroll(page, -100_000)
+    await expect(first).to_be_in_viewport()
     await send(page, "And one more")
-    await expect(page.get_by_test_id("message")).to_have_count(132)
-    await expect(page.get_by_text("message 1.", exact=True)).to_have_count(1)
+    await expect(page.get_by_text("And one more", exact=True).first).to_be_in_viewport()
+    await expect(first).to_have_count(0)  # far above, and so not in the document
 
 
 async def test_messages_of_other_programs_and_the_tenth_device_appear_once(

@@ -162,6 +162,7 @@ async def test_times_are_those_of_the_viewer(stack: Stack, visitors: Any, zone: 
     page = await (await visitors(stack, timezone_id=zone, locale="en-GB")).register()
     await send(page, "What time is it?")
     time = page.locator("[data-role=user] time")
+    await expect(time).to_be_visible()
     shown = await time.inner_text()
     expected = await time.evaluate(
         """(element, zone) => new Date(element.dateTime).toLocaleTimeString(

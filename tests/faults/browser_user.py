@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 #: Milliseconds after which a person would do it again.
 PATIENCE = 8_000
-#: The messages that a page loads at first.
-NEWEST = 50
+#: The messages that a page loads at first, and of these the fewest that it draws at any time.
+NEWEST, NEAR_THE_SCREEN = 50, 6
 
 
 class BrowserUser:
@@ -78,8 +78,8 @@ class BrowserUser:
             "all => all.map(m => m.dataset.role === 'user' && m.dataset.status === 'complete'"
             " ? m.querySelector('.plain').innerText : m.dataset.status)"
         )
-        shown = shown[-NEWEST:]
-        if shown == stored[-len(shown) :] and len(shown) >= min(len(stored), NEWEST):
+        # Only those near the screen are in the document, and the page is at the end.
+        if shown == stored[-len(shown) :] and len(shown) >= min(len(stored), NEAR_THE_SCREEN):
             return None
         return f"shows {shown[-6:]}, stored is {stored[-6:]}"
 

@@ -1,4 +1,4 @@
-"""How messages that arrive join those that are shown."""
+"""What pages are told of messages, and how sessions that arrive join those that are shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.services.hasura_client import ChatMessage
-from webapp.state.message_rows import PAGE, MessageRow, arrange, has_gap, merge, put, read_up_to
+from webapp.state.message_rows import PAGE, MessageRow, Window, arrange, read_up_to
 from webapp.state.session_rows import WINDOW, SessionRow, news
 from webapp.state.titles import TITLE_LENGTH, title_from
 
@@ -44,87 +44,51 @@ def messages(start: int, end: int) -> list[ChatMessage]:
     return [message(number) for number in range(start, end)]
 
 
-def shown(stored: list[ChatMessage], **arguments: Any) -> list[str]:
-    return [row.content for row in arrange(stored, **arguments)]
+def shown(stored: list[ChatMessage]) -> list[str]:
+    return [row.content for row in arrange(stored)]
 
 
-def test_a_window_that_is_not_full_is_all_there_is() -> None:
-    assert merge(messages(1, 9), messages(4, 6)) == messages(4, 6)
-    assert merge(messages(1, 200), []) == []
+def window(stored: list[ChatMessage], known: dict[int, str] | None = None) -> Window:
+    return Window.of("s", stored, known or {})
 
 
-def test_older_pages_stay_above_a_full_window() -> None:
-    assert merge(messages(1, 100), messages(60, 60 + PAGE)) == messages(1, 60 + PAGE)
+def test_a_page_is_told_of_each_message_and_given_those_that_it_does_not_know() -> None:
+    first = window(messages(1, 4))
+    assert [row["id"] for row in first.rows] == [number for number, _ in first.ids] == [1, 2, 3]
+    changed = [message(1), message(2, content="another"), message(3), message(4)]
+    second = window(changed, dict(first.ids))
+    assert [row["content"] for row in second.rows] == ["another", "text 4"]
+    assert window(changed, dict(second.ids)).rows == []
+    assert window(changed[1:], dict(second.ids)).ids == second.ids[1:]
 
 
-def test_a_message_that_is_gone_from_the_window_goes() -> None:
-    window = [row for row in messages(50, 51 + PAGE) if row.id != 70]
-    assert 70 not in {row.id for row in merge(messages(1, 101), window)}
+def test_only_a_full_window_leaves_room_for_older_messages() -> None:
+    assert not window(messages(1, PAGE)).full
+    assert window(messages(1, PAGE + 1)).full
 
 
-@pytest.mark.parametrize(
-    ("stored", "window", "gap"),
-    [
-        ([], messages(1, 1 + PAGE), False),
-        (messages(1, 10), messages(5, 5 + PAGE), False),
-        (messages(1, 10), messages(9, 9 + PAGE), False),
-        (messages(1, 10), messages(10, 10 + PAGE), True),
-        (messages(1, 10), messages(40, 50), False),
-    ],
-)
-def test_a_gap_is_a_full_window_that_touches_nothing_shown(
-    stored: list[ChatMessage], window: list[ChatMessage], gap: bool
-) -> None:
-    assert has_gap(stored, window) is gap
+@given(st.lists(st.tuples(st.integers(1, 5), st.text(max_size=3)), min_size=1))
+def test_whoever_takes_what_changed_has_what_there_is(changes: list[tuple[int, str]]) -> None:
+    stored: dict[int, ChatMessage] = {}
+    page: dict[int, dict[str, Any]] = {}
+    told: dict[int, str] = {}
+    for number, content in changes:
+        stored[number] = message(number, content=content)
+        now = window([stored[key] for key in sorted(stored)], told)
+        told = dict(now.ids)
+        page |= {row["id"]: row for row in now.rows}
+        assert [(number, page[number]["stamp"]) for number, _ in now.ids] == now.ids
+        assert [page[number]["content"] for number, _ in now.ids] == shown(
+            [stored[key] for key in sorted(stored)]
+        )
 
 
-rows = st.sets(st.integers(1, 300)).map(lambda numbers: [message(number) for number in sorted(numbers)])
-
-
-@given(stored=rows, everything=rows)
-def test_merging_twice_is_merging_once_and_shows_nothing_twice(
-    stored: list[ChatMessage], everything: list[ChatMessage]
-) -> None:
-    window = everything[-PAGE:]
-    once = merge(stored, window)
-    assert merge(once, window) == once
-    assert [row.id for row in once] == sorted({row.id for row in once})
-
-
-def test_an_answer_is_below_its_question_whenever_it_came() -> None:
-    assert shown([message(1), message(2), answer(3, 1), answer(4, 2)]) == [
-        "text 1",
-        "text 3",
-        "text 2",
-        "text 4",
-    ]
-
-
-def test_of_several_versions_the_chosen_one_is_shown_and_leads_to_the_others() -> None:
+def test_of_several_versions_the_chosen_one_is_shown_and_names_the_others() -> None:
     first = answer(2, 1, chosen_at=NOON + timedelta(hours=1))
-    stored = [message(1), first, message(3), answer(4, 3), answer(5, 1), answer(6, 1)]
-    (_, chosen, _, only) = arrange(stored)
-    assert (chosen.content, chosen.version, chosen.versions) == ("text 2", 1, 3)
-    assert (chosen.earlier, chosen.later) == ("", str(UUID(int=5)))
-    assert (only.version, only.versions) == (1, 1)
-    again = put(stored, answer(5, 1, chosen_at=NOON + timedelta(hours=2)))
-    middle = arrange(again)[1]
-    assert (middle.version, middle.earlier, middle.later) == (2, str(UUID(int=2)), str(UUID(int=6)))
-
-
-def test_a_version_of_an_answer_that_is_not_loaded_waits_until_it_is() -> None:
-    assert shown([answer(10, 9), message(11), answer(12, 11), answer(13, 5)]) == [
-        "text 10",
-        "text 11",
-        "text 12",
-    ]
-
-
-def test_a_line_is_drawn_above_the_first_answer_that_is_new() -> None:
-    stored = [message(1), answer(2, 1), message(3), answer(4, 3), message(5), answer(6, 5)]
-    assert [row.content for row in arrange(stored, 2) if row.first_new] == ["text 4"]
-    assert not [row for row in arrange(stored) if row.first_new]
-    assert not [row for row in arrange(stored, 6) if row.first_new]
+    rows = arrange([message(1), first, message(3), answer(4, 3), answer(5, 1), answer(6, 1)])
+    assert [row.content for row in rows] == ["text 1", "text 2", "text 3", "text 4"]
+    assert rows[1].versions == tuple(str(UUID(int=number)) for number in (2, 5, 6))
+    assert rows[3].versions == ()
 
 
 def test_one_has_not_read_what_is_still_being_written() -> None:
@@ -140,20 +104,20 @@ def test_one_has_not_read_what_is_still_being_written() -> None:
         ({"status": "streaming"}, "streaming", ""),
         ({"status": "stopped"}, "stopped", ""),
         ({"status": "failed", "metadata": {"error": {"message": "It is away."}}}, "failed", "It is away."),
-        ({"status": "failed", "metadata": {"error": "odd"}}, "failed", "The answer broke off."),
-        ({"status": "failed"}, "failed", "The answer broke off."),
+        ({"status": "failed", "metadata": {"error": "odd"}}, "failed", ""),
+        ({"status": "failed"}, "failed", ""),
         ({"metadata": {"error": {"message": "of an earlier try"}}}, "complete", ""),
     ],
 )
 def test_a_message_shows_how_it_stands(values: dict[str, Any], status: str, problem: str) -> None:
-    row = MessageRow.of(message(7, **values))
+    row = MessageRow.of(message(7, **values), 1)
     assert (row.status, row.problem) == (status, problem)
     assert row.timestamp == "2026-03-01T12:00:00+00:00"
 
 
 def test_the_words_of_an_answer_under_way_do_not_travel_with_the_messages() -> None:
-    assert MessageRow.of(answer(2, 1, status="streaming")).content == ""
-    assert MessageRow.of(answer(2, 1, status="stopped")).content == "text 2"
+    assert MessageRow.of(answer(2, 1, status="streaming"), 1).content == ""
+    assert MessageRow.of(answer(2, 1, status="stopped"), 1).content == "text 2"
 
 
 def session_rows(start: int, end: int) -> list[SessionRow]:

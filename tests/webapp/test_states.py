@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 import reflex as rx
 
-from backend.services.hasura_client import ChatSession, Shelf
+from backend.services.hasura_client import ChatMessage, ChatSession, Shelf
+from tests.webapp.test_rows import message
 from webapp.state import ChatHistory
-from webapp.state.message_rows import MessageRow
 from webapp.state.session_rows import WINDOW, SessionRow
 
 ANY_USER = UUID(int=9)
@@ -102,24 +103,37 @@ async def test_the_name_of_a_chat_that_changed_lately_is_known_at_once(history: 
     assert history.current_session == SessionRow(str(UUID(int=2)))
 
 
-async def test_the_outbox_learns_which_questions_are_shown(history: ChatHistory) -> None:
-    history.messages = [MessageRow("1"), MessageRow("2", role="assistant"), MessageRow("3")]
-    assert history.asked_ids == ["1", "3"]
+def writing(number: int, **values: Any) -> ChatMessage:
+    return message(number, role="assistant", reply_to=UUID(int=99), status="streaming", **values)
 
 
 async def test_the_newest_answer_under_way_is_the_one_to_stop(history: ChatHistory) -> None:
-    writing = [MessageRow(name, role="assistant", status="streaming") for name in ("a", "b")]
-    history.messages = [*writing, MessageRow("c", role="assistant")]
-    assert history.answering_id == "b"
-    history.messages = []
+    history._take_window([message(1), writing(2), writing(3), message(4)])
+    assert history.answering_id == str(UUID(int=3))
+    assert history.read_until == 1
+    history._take_window([message(1)])
     assert history.answering_id == ""
+
+
+async def test_the_page_is_told_only_of_changes(history: ChatHistory) -> None:
+    history._show(str(UUID(int=1)))
+    history._take_window([message(1), writing(2)])
+    told = history.live
+    assert [row["id"] for row in told["rows"]] == [1, 2]
+    history._take_window([message(1), writing(2, content="some words")])
+    assert history.live == told, "the words of an answer under way travel elsewhere"
+    history._take_window([message(1), message(2, role="assistant", content="some words, and the end")])
+    assert [row["content"] for row in history.live["rows"]] == ["some words, and the end"]
+    history._take_window([])
+    assert (history.live["ids"], history.live["rows"]) == ([], [])
 
 
 async def test_another_chat_starts_without_the_messages_and_errors_of_the_last(
     history: ChatHistory,
 ) -> None:
-    history.messages, history.error, history.has_older = [MessageRow("1")], "x", True
+    history._take_window([message(1), writing(2)])
+    history.error = "x"
     history._show(str(UUID(int=5)))
-    assert (history.messages, history.error, history.has_older, history.loading) == ([], "", False, True)
+    assert (history.live, history.answering_id, history.error, history.loading) == ({}, "", "", True)
     history._show("")
     assert not history.loading

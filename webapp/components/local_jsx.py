@@ -9,23 +9,6 @@ from reflex.utils.imports import ImportVar
 from reflex.vars import VarData
 
 
-def live_text(message_id: rx.Var[str], status: rx.Var[str], saved: rx.Var[str]) -> rx.Var[str]:
-    """The text of an answer: as it is written, word by word, then as it is saved. Only what shows it is drawn anew."""
-    return rx.Var(
-        "liveText",
-        _var_type=str,
-        _var_data=VarData.merge(
-            message_id._get_all_var_data(),  # noqa: SLF001
-            status._get_all_var_data(),  # noqa: SLF001
-            saved._get_all_var_data(),  # noqa: SLF001
-            VarData(
-                hooks={f"const liveText = useLiveAnswer({message_id!s}, {status!s}, {saved!s})": None},
-                imports={"$/public/js/live_answer.js": [ImportVar(tag="useLiveAnswer")]},
-            ),
-        ),
-    ).to(str)
-
-
 def unread_elsewhere(session_id: rx.Var[str]) -> rx.Var[int]:
     """How many other sessions have something new, as far as the page knows."""
     return rx.Var(
@@ -63,15 +46,12 @@ class Suggestions(rx.Component):
 
 
 class PendingMessages(rx.Component):
-    """The outbox's messages for the session in the page's address, without those of `asked_ids`. `editable` where
-    there is a field for their text.
-    """
+    """The outbox's messages for the session in the page's address. `editable` where there is a field for their text."""
 
-    library = "$/public/js/pending_messages.jsx"
+    library = "$/public/js/messages/pending.jsx"
     tag = "PendingMessages"
 
     owner: rx.Var[str]
-    asked_ids: rx.Var[list[str]]
     editable: rx.Var[bool]
 
 
@@ -150,14 +130,6 @@ class LocalTime(rx.Component):
 
     moment: rx.Var[str]
     brief: rx.Var[bool]
-
-
-class MessageScroller(rx.Component):
-    library = "$/public/js/message_scroller.jsx"
-    tag = "MessageScroller"
-
-    label: rx.Var[str]
-    jump_label: rx.Var[str]
 
 
 class Everywhere(rx.Component):

@@ -4,6 +4,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from webapp import login_cookie
 from webapp.routes import account, search, session_settings, transfer
+from webapp.routes.history import history
 from webapp.routes.live_answer import live_answer
 from webapp.routes.outbox import discard, send
 from webapp.routes.sessions import change, delete_forever, empty_trash, sessions
@@ -14,6 +15,7 @@ ROUTES = [
     *search.ROUTES,
     *session_settings.ROUTES,
     *transfer.ROUTES,
+    Route("/history/{session_id:uuid}", history),
     Route("/outbox", send, methods=["POST"]),
     Route("/outbox/discard", discard, methods=["POST"]),
     Route("/sessions", sessions),

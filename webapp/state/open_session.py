@@ -1,4 +1,7 @@
-"""The open session: its messages, now and after every change, and how far they were read."""
+"""The open session: what it is called, its newest messages after every change, and how far they were read.
+
+The page itself asks for the messages, by HTTP (webapp.routes.history): here it is told only what changes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from webapp.services.logins import SignedOut
 from webapp.state.auth import login_id_of
 from webapp.state.calls import follow, with_token
 from webapp.state.ids import uuid_or_none
-from webapp.state.message_rows import PAGE, has_gap, merge
+from webapp.state.message_rows import PAGE
 from webapp.state.page import Page
 from webapp.state.session_rows import SessionRow
 from webapp.state.wording import explain
@@ -27,7 +30,6 @@ class OpenSession(Page, mixin=True):
 
     @rx.event(background=True, supersedes=True)
     async def load_session(self, session_id: str) -> Any:
-        """The session and its newest messages, now and after every change."""
         wanted = uuid_or_none(session_id)
         login_id, client = login_id_of(self), services().graphql
         if wanted is None:
@@ -35,21 +37,11 @@ class OpenSession(Page, mixin=True):
                 self._lose()
             return None
         try:
-            session, page = await asyncio.gather(
-                with_token(login_id, lambda token: client.get_chat_session(token, wanted)),
-                with_token(login_id, lambda token: client.get_chat_messages(token, wanted, limit=PAGE)),
-            )
+            session = await with_token(login_id, lambda token: client.get_chat_session(token, wanted))
             async with self:
                 if self.current_session.session_id != session_id:
                     self._show(session_id)
                 self.current_session = SessionRow.of(session)
-                # In a session that was never looked at all is new, and a line would say nothing.
-                self._new_after = session.last_read_id or None if session.unread_messages else None
-                shown = [] if has_gap(self._stored, page.items) else self._stored
-                stored = merge(shown, page.items)
-                if len(stored) == len(page.items):  # else the older pages that are shown go on where they did
-                    self._older, self.has_older = page.next_cursor, page.next_cursor is not None
-                self._keep(stored)
                 self.loading = self.missing = False
                 if self.error == words_of(self)("errors.unreachable"):
                     self.error = ""
@@ -82,11 +74,7 @@ class OpenSession(Page, mixin=True):
                 async for window in windows:
                     if self.current_session.session_id != session_id:
                         return None
-                    if has_gap(self._stored, window):  # more happened while the line was cut than fits
-                        return self.__class__.load_session(session_id)
-                    self._keep(merge(self._stored, window))
-                    if len(window) < PAGE:
-                        self._older, self.has_older = None, False
+                    self._take_window(window)
         except SignedOut:
             return await self._leave("expired")
         except HasuraError as exc:
@@ -94,28 +82,6 @@ class OpenSession(Page, mixin=True):
                 self.error = explain(exc, words_of(self))
             return None
         return self.__class__.open_page
-
-    @rx.event(background=True, supersedes=True)
-    async def load_older(self) -> Any:
-        """One more page above what is shown."""
-        async with self:
-            session_id, cursor = uuid_or_none(self.current_session.session_id), self._older
-            if session_id is None or cursor is None:
-                return None
-            self.loading_older = True
-        async with self._reporting() as leave:
-            client = services().graphql
-            page = await with_token(
-                login_id_of(self),
-                lambda token: client.get_chat_messages(token, session_id, limit=PAGE, cursor=cursor),
-            )
-            async with self:
-                if self._older == cursor:
-                    self._older, self.has_older = page.next_cursor, page.next_cursor is not None
-                    self._keep([*page.items, *self._stored])
-        async with self:
-            self.loading_older = False
-        return leave.event
 
     @rx.event(background=True)
     async def mark_read(self, session_id: str, row_id: int, device_id: str) -> None:

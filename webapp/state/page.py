@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import reflex as rx
@@ -15,7 +16,7 @@ from backend.services.hasura_client import HasuraError
 from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
 from webapp.state.auth import Auth, sign_in_address
-from webapp.state.message_rows import MessageRow, arrange, read_up_to
+from webapp.state.message_rows import Window, read_up_to
 from webapp.state.session_rows import CategoryCount, SessionRow
 from webapp.state.wording import explain
 from webapp.words import words_of
@@ -34,56 +35,49 @@ class Page(rx.State, mixin=True):
     """The variables that the page reads."""
 
     current_session: SessionRow = SessionRow()
-    messages: list[MessageRow] = []
+    #: The newest messages of the open session: `message_rows.Window`.
+    live: dict[str, Any] = {}
+    #: The newest answer that is being written: the one that the stop button stops.
+    answering_id: str = ""
     loading: bool = True
     error: str = ""
     #: The address names a session that is not there, or not the reader's.
     missing: bool = False
     reachable: bool = True
-    has_older: bool = False
-    loading_older: bool = False
     categories: list[CategoryCount] = []
     #: The row up to which the reader of the open session has read, when all that is shown is on the screen.
     read_until: int = 0
-    #: Where the "new" line is drawn; None where nothing was new when the session was opened.
-    _new_after: int | None = None
     #: False in a state that is not the one that was opened: the process, or Redis, that kept that one is gone.
     _opened: bool = False
     #: The sessions that changed last, as the page was told, and the socket that it was told through.
     _told: list[SessionRow] = []
     _told_to: str = ""
-    _stored: list[Any] = []
-    _older: str | None = None
-
-    @rx.var
-    def asked_ids(self) -> list[str]:
-        """The latest questions that are shown: the outbox need not show them any longer."""
-        return [row.message_id for row in self.messages if row.role == "user"][-30:]
-
-    @rx.var
-    def answering_id(self) -> str:
-        """The newest answer that is being written: the one that the stop button stops."""
-        return next((row.message_id for row in reversed(self.messages) if row.status == "streaming"), "")
+    #: Stamps of the rows in `live`, by their ids.
+    _stamps: dict[int, str] = {}
 
     def _show(self, session_id: str) -> None:
         """Another session is on the page now; its title is known if it changed lately."""
         known = [row for row in self._told if row.session_id == session_id]
         self.current_session = known[0] if known else SessionRow(session_id=session_id)
-        self._new_after, self._older, self.has_older = None, None, False
-        self._keep([])
+        self._take_no_window()
         self.loading, self.missing, self.error = bool(session_id), False, ""
 
     def _lose(self) -> None:
-        self._keep([])
-        self.has_older, self.loading, self.missing = False, False, True
+        self._take_no_window()
+        self.loading, self.missing = False, True
 
-    def _keep(self, stored: Sequence[ChatMessage]) -> None:
-        """These are the messages of the open session, as far as they are loaded."""
-        self._stored = list(stored)
+    def _take_no_window(self) -> None:
+        self.live, self._stamps, self.answering_id, self.read_until = {}, {}, "", 0
+
+    def _take_window(self, stored: Sequence[ChatMessage]) -> None:
+        """These are the newest messages of the open session now, oldest first."""
+        window = Window.of(self.current_session.session_id, stored, self._stamps)
         self.read_until = read_up_to(stored)
-        rows = arrange(stored, self._new_after)
-        if rows != self.messages:
-            self.messages = rows
+        self.answering_id = next(
+            (str(message.message_id) for message in reversed(stored) if message.status == "streaming"), ""
+        )
+        if window.rows or not self.live or window.ids != self.live["ids"]:
+            self.live, self._stamps = asdict(window), dict(window.ids)
 
     async def _each(self, states: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
         """What `states` yields, each with the state's lock held, for a background handler.

@@ -92,10 +92,6 @@ class SessionList(Page, mixin=True):
                 removed = await with_token(
                     login_id_of(self), lambda token: client.clear_chat_messages(token, wanted)
                 )
-                async with self:
-                    if self.current_session.session_id == session_id:
-                        self._older, self.has_older = None, False
-                        self._keep([])
                 yield rx.toast(words_of(self)("sessions.cleared", messages=removed))
         if leave.event is not None:
             yield leave.event

@@ -14,7 +14,6 @@ from webapp.services import services
 from webapp.state.auth import login_id_of
 from webapp.state.calls import with_token
 from webapp.state.ids import uuid_or_none
-from webapp.state.message_rows import put
 from webapp.state.page import Page
 
 
@@ -43,9 +42,7 @@ class Turns(Page, mixin=True):
         if wanted is None:
             return None
         async with self._reporting() as leave:
-            chosen = await with_token(login_id_of(self), lambda token: client.choose_version(token, wanted))
-            async with self:
-                self._keep(put(self._stored, chosen))
+            await with_token(login_id_of(self), lambda token: client.choose_version(token, wanted))
         return leave.event
 
     async def _ask_backend(self, message_id: str, call: Any) -> Any:

@@ -1,11 +1,11 @@
 // Who reads, and how far: tells the server what this device has shown, and the browser's tab what is new.
 import { useEffect, useState } from "react";
 import { markTab } from "$/public/js/comfort/unread_mark.js";
+import { useAtEnd } from "$/public/js/messages/store.js";
 import { newId } from "$/public/js/outbox.js";
 import { useWords } from "$/public/js/words.js";
 
 const DEVICE = "chat-device";
-const NEAR = 80;
 const SOON = 150;
 
 const device = () => {
@@ -14,26 +14,21 @@ const device = () => {
 };
 
 // True while the end of the messages is on the screen of a page that is looked at.
-const useLooking = (sessionId) => {
-  const [looking, setLooking] = useState(false);
+const useLooking = () => {
+  const atEnd = useAtEnd();
+  const [visible, setVisible] = useState(false);
   useEffect(() => {
-    const scroller = document.querySelector(".scroller");
-    const look = () =>
-      setLooking(document.visibilityState === "visible" && (scroller?.scrollTop ?? 0) > -NEAR);
+    const look = () => setVisible(document.visibilityState === "visible");
     look();
     document.addEventListener("visibilitychange", look);
-    scroller?.addEventListener("scroll", look, { passive: true });
-    return () => {
-      document.removeEventListener("visibilitychange", look);
-      scroller?.removeEventListener("scroll", look);
-    };
-  }, [sessionId]);
-  return looking;
+    return () => document.removeEventListener("visibilitychange", look);
+  }, []);
+  return visible && atEnd;
 };
 
 export function Reader({ sessionId, title, readUntil, lastRead, unread, unreadElsewhere, onRead }) {
   const t = useWords();
-  const looking = useLooking(sessionId);
+  const looking = useLooking();
 
   useEffect(() => {
     if (!looking || !sessionId || readUntil <= lastRead) return;

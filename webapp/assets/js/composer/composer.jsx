@@ -10,7 +10,7 @@ import { EDIT, draftKey as draftKeyOf, keepDraft, readDraft } from "$/public/js/
 import { remember, sentTexts } from "$/public/js/composer/sent_texts.js";
 import { SUGGEST } from "$/public/js/composer/suggestions.jsx";
 import { add, newId, useOutbox, useOwner } from "$/public/js/outbox.js";
-import { belongs } from "$/public/js/pending_messages.jsx";
+import { belongs } from "$/public/js/messages/pending.jsx";
 import { useWords } from "$/public/js/words.js";
 
 const QUOTE = "chat-quote";

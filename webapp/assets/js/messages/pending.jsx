@@ -1,9 +1,10 @@
-// What its author has sent and the server has not yet shown: the bubbles below the stored messages. They come from
-// this browser's outbox, so that they are there offline and after a reload.
-import { useEffect, useReducer, useRef } from "react";
+// What its author has sent and the server has not yet shown. It comes from this browser's outbox, so that it is there
+// offline and after a reload: below the stored messages (message_list.jsx), or where there are none by itself.
+import { memo, useEffect, useReducer, useRef } from "react";
 import { useNavigate, useParams } from "react-router";
 import { EDIT, draftKey, moveDraft } from "$/public/js/composer/drafts.js";
-import { forget, retry, useOutbox, useOwner, withdraw } from "$/public/js/outbox.js";
+import { Plain } from "$/public/js/messages/plain_text.jsx";
+import { retry, useOutbox, useOwner, withdraw } from "$/public/js/outbox.js";
 import { useWords } from "$/public/js/words.js";
 
 const MAKES = (item) => item.title === "create";
@@ -11,32 +12,35 @@ const MAKES = (item) => item.title === "create";
 // A front page shows the messages that make a session, until there is one.
 export const belongs = (item, sessionId) => (sessionId ? item.sessionId === sessionId : MAKES(item));
 
-export function PendingMessages({ owner: told, askedIds, editable }) {
+// Whether it must let another one go first.
+export const isBehind = (list, index) =>
+  list.slice(0, index).some((item) => item.state === "pending" || item.state === "sending");
+
+export const PendingMessage = memo(function PendingMessage({ item, behind, owner, editable = true }) {
+  const t = useWords();
+  return (
+    <article className="message user" aria-label={t("outbox.you")} data-testid="message" data-role="user" data-status={item.state}>
+      <div className="message-bubble">
+        <Plain text={item.text} />
+      </div>
+      <footer className="message-facts">
+        <Progress item={item} owner={owner} behind={behind} editable={editable} />
+      </footer>
+    </article>
+  );
+});
+
+export function PendingMessages({ owner: told, editable }) {
   const t = useWords();
   const owner = useOwner(told);
   const { session_id: sessionId = "" } = useParams();
   const navigate = useNavigate();
-  const [, tick] = useReducer((count) => count + 1, 0);
   const all = useOutbox(owner);
   const unsent = useRef(new Set());
   for (const item of all) if (item.state !== "sent") unsent.current.add(item.id);
   // What was sent from an earlier front page has its own page.
-  const here = (item) => belongs(item, sessionId) && (sessionId || unsent.current.has(item.id));
-  const list = all.filter((item) => here(item) && !askedIds.includes(item.id));
-  const waiting = list.some((item) => item.state === "pending" && item.next > Date.now());
+  const list = all.filter((item) => belongs(item, sessionId) && (sessionId || unsent.current.has(item.id)));
   const arrived = sessionId ? null : list.find((item) => item.state === "sent");
-  const count = useRef(0);
-
-  const stored = all.filter((item) => item.state === "sent" && askedIds.includes(item.id)).map((item) => item.id);
-  useEffect(() => {
-    if (stored.length) forget(owner, stored);
-  }, [stored.join()]);
-
-  useEffect(() => {
-    if (!waiting) return;
-    const timer = setInterval(tick, 500);
-    return () => clearInterval(timer);
-  }, [waiting]);
 
   useEffect(() => {
     if (!arrived) return;
@@ -45,31 +49,12 @@ export function PendingMessages({ owner: told, askedIds, editable }) {
     navigate(`/chat/${arrived.sessionId}`);
   }, [arrived?.sessionId]);
 
-  useEffect(() => {
-    if (list.length > count.current) document.querySelector(".scroller")?.scrollTo({ top: 0 });
-    count.current = list.length;
-  }, [list.length]);
-
   if (!list.length) return null;
-  const before = (index) => list.slice(0, index).some((item) => item.state === "pending" || item.state === "sending");
   return (
-    <ol className="messages pending-messages" aria-label={t("outbox.waiting")} data-testid="pending-messages">
+    <ol className="pending-messages" aria-label={t("outbox.waiting")} data-testid="pending-messages">
       {list.map((item, index) => (
         <li key={item.id}>
-          <article
-            className="message user"
-            aria-label={t("outbox.you")}
-            data-testid="message"
-            data-role="user"
-            data-status={item.state}
-          >
-            <div className="message-bubble">
-              <p className="plain">{item.text}</p>
-            </div>
-            <footer className="message-facts">
-              <Progress item={item} owner={owner} behind={before(index)} editable={editable} />
-            </footer>
-          </article>
+          <PendingMessage item={item} behind={isBehind(list, index)} owner={owner} editable={editable} />
         </li>
       ))}
     </ol>
@@ -78,6 +63,13 @@ export function PendingMessages({ owner: told, askedIds, editable }) {
 
 function Progress({ item, owner, behind, editable }) {
   const t = useWords();
+  const [, tick] = useReducer((count) => count + 1, 0);
+  const counting = item.state === "pending" && item.next > Date.now();
+  useEffect(() => {
+    if (!counting) return;
+    const timer = setInterval(tick, 500);
+    return () => clearInterval(timer);
+  }, [counting, item.next]);
   if (item.state === "sent") return <span>{t("outbox.sent")}</span>;
   if (item.state === "sending" || (!behind && !item.tries && !item.problem))
     return <span role="status">{t("outbox.sending")}</span>;

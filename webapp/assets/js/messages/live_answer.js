@@ -10,9 +10,11 @@ const LONGEST_WAIT = 5000;
 const cut = (text, characters) => Array.from(text).slice(0, characters).join("");
 const length = (text) => Array.from(text).length;
 
+// What has been heard of answers that are out of sight for a while.
+const heardOf = new Map();
+
 const follow = (messageId, show) => {
-  let run = "";
-  let text = "";
+  let { run, text } = heardOf.get(messageId) ?? { run: "", text: "" };
   let failures = 0;
   let socket = null;
   let waiting = null;
@@ -26,6 +28,7 @@ const follow = (messageId, show) => {
     } else if (frame[0] === "+") {
       text += frame.slice(1);
     }
+    heardOf.set(messageId, { run, text });
     show(text);
   };
   const open = () => {
@@ -60,7 +63,7 @@ const follow = (messageId, show) => {
 
 // The text to show of an answer: what is saved, or, while it is being written, what has been heard of it.
 export function useLiveAnswer(messageId, status, saved) {
-  const [heard, setHeard] = useState(saved);
+  const [heard, setHeard] = useState(() => heardOf.get(messageId)?.text ?? saved);
   const drawing = useRef({ began: 0, cost: 0, timer: null });
   const writing = status === "streaming";
 
@@ -91,9 +94,10 @@ export function useLiveAnswer(messageId, status, saved) {
 
   useEffect(() => {
     if (writing) return;
+    heardOf.delete(messageId);
     setHeard(saved); // where a later run goes on
     answerHeard(messageId, saved, true);
-  }, [writing, saved]);
+  }, [messageId, writing, saved]);
 
   return writing ? heard : saved;
 }
