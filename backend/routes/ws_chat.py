@@ -155,10 +155,10 @@ class Talk:
     async def _begin(self) -> None:
         """What is known before `ready` is said is what it says: whatever happens after it is heard."""
         resumed = self._feed.cursor
-        page = await self._services.hasura.get_chat_messages(
-            self._socket.user.token, self._session_id, limit=NEWEST
+        state = await self._services.hasura.get_messages_written_before(
+            self._socket.user.token, self._session_id, None, limit=NEWEST
         )
-        changes = await self._changes(page.items)
+        changes = await self._changes(state)
         await self._socket.greet(self._connection_id, str(resumed or self._feed.cursor))
         await self._tell(changes)
 
@@ -173,7 +173,7 @@ class Talk:
             before = self._feed.lacks(messages)
             if before is None:
                 break
-            older = await self._services.hasura.get_messages_before(
+            older = await self._services.hasura.get_messages_written_before(
                 self._socket.user.token, self._session_id, before, limit=NEWEST
             )
             messages, whole = [*older, *messages], len(older) < NEWEST

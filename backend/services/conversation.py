@@ -47,27 +47,16 @@ class Conversation:
         return await self.client.get_session_statistics(self.token, self.question.session_id)
 
     async def history(self, limit: int = HISTORY_MESSAGES) -> list[ChatMessage]:
-        """What was said before the question, oldest first: each question with its current answer.
-
-        An answer belongs behind its question, however late that version was written; without those that failed
-        or never began.
-        """
-        messages = await self.client.get_messages_before(
-            self.token, self.question.session_id, self.question.id, limit=limit
+        """What was said before the question, oldest first: the conversation that is open, without answers that
+        failed or never began."""
+        said = await self.client.get_messages_before(
+            self.token, self.question.session_id, self.question.place, limit=limit
         )
-        asked = [m.message_id for m in messages if m.role == "user"]
-        answers = await self.client.get_current_answers(self.token, asked)
-        said: list[ChatMessage] = []
-        for message in messages:
-            if message.reply_to is None:
-                said.append(message)
-            if (answer := answers.get(message.message_id)) is not None:
-                said.append(answer)
         return [m for m in said if m.content.strip() and m.status in ("complete", "stopped")]
 
     async def find(self, text: str, *, limit: int = 20) -> list[ChatMessage]:
         return await self.client.find_in_session(
-            self.token, self.question.session_id, text, before=self.question.id, limit=limit
+            self.token, self.question.session_id, text, before=self.question.place, limit=limit
         )
 
 

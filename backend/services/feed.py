@@ -85,6 +85,8 @@ class Feed:
     def __init__(self, cursor: Cursor | None) -> None:
         self.cursor = cursor
         self._shown: dict[int, _Seen] | None = None
+        #: Whether that was the whole session.
+        self._whole = False
         #: Rows up to here were out of the last state's sight: they are nothing new when they slide back into it.
         self._floor = 0
         #: The oldest answer that was under way: its end is to be heard however many messages have come after it.
@@ -119,7 +121,9 @@ class Feed:
         new = {message.id: (message.message_id, _fingerprint(message)) for message in state}
         old = self._seen_before(state, new) if self._shown is None else self._shown
         changes: list[Change] = []
-        if old is None or (not whole and self.lacks(state) is not None):
+        # What comes before a message that both states have is the same. Without one another branch may be open.
+        apart = bool(old and new) and not (whole and self._whole) and not (old or {}).keys() & new.keys()
+        if old is None or apart or (not whole and self.lacks(state) is not None):
             changes, old = [Reset()], {}
         oldest = 0 if whole or not state else state[0].id
         if gone := [seen[0] for row, seen in old.items() if row >= oldest and row not in new]:
@@ -130,7 +134,7 @@ class Feed:
             if (old[message.id] != new[message.id] if message.id in old else message.id > self._floor)
         ]
         cursors = self._cursors(changes, state, new, max(old, default=0))
-        self._shown = new
+        self._shown, self._whole = new, whole
         self._oldest_under_way = next((each.id for each in state if each.status == "streaming"), None)
         self._floor = 0 if whole or not state else state[0].id - 1
         self.cursor = cursors[-1]

@@ -30,6 +30,7 @@ def test_a_session_cursor_keeps_every_microsecond(moment: datetime, row: int) ->
         last_message_at=None,
         last_read_id=0,
         unread_messages=0,
+        revision=0,
         is_pinned=False,
         is_archived=False,
         shelf="active",

@@ -31,6 +31,11 @@ def message(row: int, content: str = "hi", status: str = "complete", run: str = 
         reply_to=None,
         metadata={"run": run},
         chosen_at=NOW,
+        edit_of=None,
+        place=2 * row,
+        off_path=False,
+        versions=None,
+        rating=None,
     )
 
 

@@ -30,6 +30,11 @@ def stored(content: str, status: str = "complete", **metadata: object) -> ChatMe
             "reply_to": uuid4(),
             "metadata": metadata,
             "chosen_at": datetime.now(UTC),
+            "edit_of": None,
+            "place": 2,
+            "off_path": False,
+            "versions": None,
+            "rating": None,
         }
     )
 

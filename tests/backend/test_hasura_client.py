@@ -206,7 +206,9 @@ class TestMessages:
         last = await hasura.add_chat_message(token, session_id, "search for 100%")
 
         async def found(text: str) -> list[str]:
-            return [m.content for m in await hasura.find_in_session(token, session_id, text, before=last.id)]
+            return [
+                m.content for m in await hasura.find_in_session(token, session_id, text, before=last.place)
+            ]
 
         assert await found("100%") == ["100% sure"]
         assert await found("A_B") == ["a_b"]

@@ -62,7 +62,7 @@ async def test_a_new_version_is_current_until_another_is_chosen(
     with pytest.raises(NotFound):
         await hasura.choose_version(bob.access_token, first.message_id)
     with pytest.raises(NotFound):
-        await hasura.choose_version(ada.access_token, question)
+        await hasura.choose_version(ada.access_token, uuid4())
     chosen = await hasura.choose_version(ada.access_token, first.message_id)
     assert chosen.chosen_at > second.chosen_at
     assert await current(ada) == {question: first.message_id}
@@ -84,7 +84,8 @@ async def test_what_ended_unseen_is_unread_until_any_device_has_read_it(
 ) -> None:
     here, there = uuid4(), uuid4()
     begun = await writer.begin()
-    late = await writer.begin()
+    another = await hasura.add_chat_message(ada.access_token, session, "and when?")
+    late = await Writer(hasura, writer.token, another).begin()
     await writer.end(begun.message_id)
 
     async def state() -> tuple[int, int]:
@@ -93,9 +94,9 @@ async def test_what_ended_unseen_is_unread_until_any_device_has_read_it(
 
     assert await state() == (0, 1)
     await hasura.mark_read(ada.access_token, session, here, late.id)
-    assert await state() == (begun.id, 0), "not past the answer that is still being written"
+    assert await state() == (another.id, 0), "not past the answer that is still being written"
     await writer.end(late.message_id)
-    assert await state() == (begun.id, 1)
+    assert await state() == (another.id, 1)
     await hasura.mark_read(ada.access_token, session, there, late.id)
     assert await state() == (late.id, 0)
     await hasura.mark_read(ada.access_token, session, there, 0)

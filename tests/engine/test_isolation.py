@@ -168,6 +168,16 @@ WRITES = {
     ),
     "import_chat_session": None,
     "import_chat_session_aggregate": None,
+    "rate_chat_message": (
+        'mutation($answer: uuid!) { rate_chat_message(args: {target_message_id: $answer, rating: "down"})'
+        " { content } }",
+        {"rate_chat_message": []},
+    ),
+    "rate_chat_message_aggregate": (
+        'mutation($answer: uuid!) { rate_chat_message_aggregate(args: {target_message_id: $answer, rating: "up"})'
+        " { aggregate { count } } }",
+        {"rate_chat_message_aggregate": {"aggregate": {"count": 0}}},
+    ),
     "update_session_message_count": (
         "mutation($session: uuid!) { update_session_message_count(args: {target_session_id: $session})"
         " { session_id } }",
@@ -386,8 +396,24 @@ async def test_a_user_chooses_among_answers_and_changes_nothing_else_of_them(cha
     (question,) = (
         await chat.fetch("SELECT message_id::text FROM chat_messages WHERE id = %s", keys["message"])
     )[0]
-    assert await chat.ask(user(chat.ada), choose[0], answer=question) == {"choose_chat_message_version": []}
-    for column in ("chosen_at", "lease_until", "status", "reply_to"):
+    assert await chat.ask(user(chat.ada), choose[0], answer=question) == {
+        "choose_chat_message_version": [{"content": "a question"}]
+    }
+    rate = 'mutation($answer: uuid!) { rate_chat_message(args: {target_message_id: $answer, rating: "up"}) { rating } }'
+    for rated, answer in ((keys["answer"], [{"rating": "up"}]), (question, [])):
+        assert await chat.ask(user(chat.ada), rate, answer=rated) == {"rate_chat_message": answer}
+    kept = (
+        "chosen_at",
+        "lease_until",
+        "status",
+        "reply_to",
+        "edit_of",
+        "branch",
+        "place",
+        "off_path",
+        "versions",
+    )
+    for column in (*kept, "rating"):
         code, path, _ = await chat.refusal(
             user(chat.ada),
             f"mutation {{ update_chat_messages(where: {{}}, _set: {{{column}: null}}) {{ affected_rows }} }}",

@@ -36,6 +36,7 @@ def test_the_project_s_folder_is_a_whole_document() -> None:
         "choose_chat_message_version",
         "import_chat_session",
         "search_chat",
+        "rate_chat_message",
         "update_session_message_count",
     ]
     assert Metadata.model_validate(document).sources[0].name == "default"

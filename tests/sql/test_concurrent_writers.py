@@ -157,7 +157,7 @@ async def test_a_message_never_lands_in_a_session_that_became_somebody_else_s(
     db.execute(
         "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$;"
-        "CREATE TRIGGER own_session_was_checked BEFORE INSERT ON chat_messages"
+        "CREATE TRIGGER put_was_done BEFORE INSERT ON chat_messages"
         " FOR EACH ROW EXECUTE FUNCTION pause()"
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.services.hasura_client import ChatMessage
-from webapp.state.message_rows import PAGE, MessageRow, Window, arrange, read_up_to
+from webapp.state.message_rows import PAGE, MessageRow, Window, read_up_to
 from webapp.state.session_rows import WINDOW, SessionRow, news
 from webapp.state.titles import TITLE_LENGTH, title_from
 
@@ -31,7 +31,12 @@ def message(number: int, **values: Any) -> ChatMessage:
         "status": "complete",
         "reply_to": None,
         "metadata": {},
-        "chosen_at": NOON + timedelta(seconds=number),
+        "chosen_at": NOON,
+        "edit_of": None,
+        "place": 2 * values["reply_to"].int + 1 if values.get("reply_to") else 2 * number,
+        "off_path": False,
+        "versions": None,
+        "rating": None,
     }
     return ChatMessage.model_validate(given | values)
 
@@ -42,10 +47,6 @@ def answer(number: int, question: int, **values: Any) -> ChatMessage:
 
 def messages(start: int, end: int) -> list[ChatMessage]:
     return [message(number) for number in range(start, end)]
-
-
-def shown(stored: list[ChatMessage]) -> list[str]:
-    return [row.content for row in arrange(stored)]
 
 
 def window(stored: list[ChatMessage], known: dict[int, str] | None = None) -> Window:
@@ -78,17 +79,16 @@ def test_whoever_takes_what_changed_has_what_there_is(changes: list[tuple[int, s
         told = dict(now.ids)
         page |= {row["id"]: row for row in now.rows}
         assert [(number, page[number]["stamp"]) for number, _ in now.ids] == now.ids
-        assert [page[number]["content"] for number, _ in now.ids] == shown(
-            [stored[key] for key in sorted(stored)]
-        )
+        assert [page[number]["content"] for number, _ in now.ids] == [
+            stored[key].content for key in sorted(stored)
+        ]
 
 
-def test_of_several_versions_the_chosen_one_is_shown_and_names_the_others() -> None:
-    first = answer(2, 1, chosen_at=NOON + timedelta(hours=1))
-    rows = arrange([message(1), first, message(3), answer(4, 3), answer(5, 1), answer(6, 1)])
-    assert [row.content for row in rows] == ["text 1", "text 2", "text 3", "text 4"]
-    assert rows[1].versions == tuple(str(UUID(int=number)) for number in (2, 5, 6))
-    assert rows[3].versions == ()
+def test_a_message_names_all_its_versions_and_its_place() -> None:
+    versions = [UUID(int=number) for number in (2, 5, 6)]
+    row = MessageRow.of(answer(5, 1, versions=versions))
+    assert (row.versions, row.place) == (tuple(map(str, versions)), 3)
+    assert MessageRow.of(answer(2, 1)).versions == ()
 
 
 def test_one_has_not_read_what_is_still_being_written() -> None:
@@ -110,14 +110,14 @@ def test_one_has_not_read_what_is_still_being_written() -> None:
     ],
 )
 def test_a_message_shows_how_it_stands(values: dict[str, Any], status: str, problem: str) -> None:
-    row = MessageRow.of(message(7, **values), 1)
+    row = MessageRow.of(message(7, **values))
     assert (row.status, row.problem) == (status, problem)
     assert row.timestamp == "2026-03-01T12:00:00+00:00"
 
 
 def test_the_words_of_an_answer_under_way_do_not_travel_with_the_messages() -> None:
-    assert MessageRow.of(answer(2, 1, status="streaming"), 1).content == ""
-    assert MessageRow.of(answer(2, 1, status="stopped"), 1).content == "text 2"
+    assert MessageRow.of(answer(2, 1, status="streaming")).content == ""
+    assert MessageRow.of(answer(2, 1, status="stopped")).content == "text 2"
 
 
 def session_rows(start: int, end: int) -> list[SessionRow]:

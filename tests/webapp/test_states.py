@@ -32,6 +32,7 @@ def session(number: int, title: str = "a chat", messages: int = 0, shelf: Shelf 
         last_message_at=None,
         last_read_id=0,
         unread_messages=0,
+        revision=0,
         is_pinned=False,
         is_archived=shelf == "archived",
         shelf=shelf,

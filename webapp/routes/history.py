@@ -19,7 +19,7 @@ from webapp.services import services
 from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
 from webapp.state.calls import with_token
-from webapp.state.message_rows import PAGE, arrange
+from webapp.state.message_rows import PAGE, MessageRow
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -61,7 +61,7 @@ async def history(request: Request) -> Response:
 async def _page(token: str, session_id: UUID, wanted: Wanted) -> dict[str, Any]:
     client = services().graphql
     page = await client.get_chat_messages(token, session_id, limit=wanted.limit, cursor=wanted.before)
-    rows = [row.as_json() for row in arrange(page.items)]
+    rows = [MessageRow.of(message).as_json() for message in page.items]
     body = {"rows": rows, "before": page.next_cursor, "after": None}
     if wanted.before is None:
         session = await client.get_chat_session(token, session_id)

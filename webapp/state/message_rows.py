@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from uuid import UUID
 
     from backend.services.hasura_client import ChatMessage
 
@@ -41,14 +39,13 @@ class MessageRow:
     versions: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, message: ChatMessage, place: int, versions: Sequence[ChatMessage] = ()) -> MessageRow:
-        """`versions` of the answer, oldest first."""
+    def of(cls, message: ChatMessage) -> MessageRow:
         status = message.status
         error = message.metadata.get("error")
         problem = error.get("message") if isinstance(error, dict) else None
         return cls(
             id=message.id,
-            place=place,
+            place=message.place,
             message_id=str(message.message_id),
             role=message.role,
             content="" if status == "streaming" else message.content,
@@ -57,38 +54,13 @@ class MessageRow:
             reply_to=str(message.reply_to or ""),
             problem=str(problem or "") if status == "failed" else "",
             cut=bool(message.metadata.get("truncated")),
-            versions=tuple(str(version.message_id) for version in versions) if len(versions) > 1 else (),
+            versions=tuple(map(str, message.versions or ())),
         )
 
     def as_json(self) -> dict[str, Any]:
         """For the page: with a stamp, which is another one whenever anything else is."""
         values = asdict(self)
         return values | {"stamp": f"{crc32(json.dumps(values).encode()):x}"}
-
-
-def arrange(stored: Sequence[ChatMessage]) -> list[MessageRow]:
-    """The bubbles of stored messages, which are in the order of their ids: of several answers to one question the
-    current one.
-    """
-    asked = {message.message_id: message.id for message in stored}
-    versions: defaultdict[UUID, list[ChatMessage]] = defaultdict(list)
-    for message in stored:
-        if message.reply_to is not None:
-            versions[message.reply_to].append(message)
-    current = {
-        max(answers, key=lambda answer: (answer.chosen_at, answer.id)).id: answers
-        for answers in versions.values()
-    }
-    rows = [
-        MessageRow.of(
-            message,
-            2 * asked[message.reply_to] + 1 if message.reply_to in asked else 2 * message.id,
-            current.get(message.id, ()),
-        )
-        for message in stored
-        if message.reply_to is None or message.id in current
-    ]
-    return sorted(rows, key=lambda row: row.place)
 
 
 @dataclass(frozen=True)
@@ -108,7 +80,7 @@ class Window:
     @classmethod
     def of(cls, session_id: str, stored: Sequence[ChatMessage], known: Mapping[int, str]) -> Window:
         """:param known: stamps of the rows that the page was told of."""
-        rows = [row.as_json() for row in arrange(stored)]
+        rows = [MessageRow.of(message).as_json() for message in stored]
         return cls(
             session_id=session_id,
             ids=[(row["id"], row["stamp"]) for row in rows],
@@ -123,5 +95,5 @@ def read_up_to(stored: Sequence[ChatMessage]) -> int:
     for message in stored:
         if message.status == "streaming":
             break
-        last = message.id
+        last = max(last, message.id)
     return last

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Self
-from uuid import UUID, uuid4
+from typing import TYPE_CHECKING, Self
 
-from backend.services.hasura_client import cursors, operations
+from backend.services.hasura_client import operations
 from backend.services.hasura_client.answers import AssistantCalls
-from backend.services.hasura_client.errors import Conflict, NotFound, PermissionDenied
 from backend.services.hasura_client.live import LiveQueries
-from backend.services.hasura_client.models import ChatMessage, MessagePage, SessionStatistics
-from backend.services.hasura_client.rows import first, given, only, read
+from backend.services.hasura_client.messages import MessageCalls, newest
+from backend.services.hasura_client.models import ChatMessage, MessagePage
+from backend.services.hasura_client.rows import read
 from backend.services.hasura_client.searching import SearchCalls
 from backend.services.hasura_client.sessions import SessionCalls
 from backend.services.hasura_client.transfers import TransferCalls
@@ -19,11 +18,12 @@ from backend.services.hasura_client.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from uuid import UUID
 
     import httpx2
 
 
-class HasuraClient(SessionCalls, AssistantCalls, SearchCalls, TransferCalls):
+class HasuraClient(SessionCalls, MessageCalls, AssistantCalls, SearchCalls, TransferCalls):
     """The GraphQL API of chat-sessions for any number of users: each call carries its caller's token.
 
     Pooled, so a process needs one: ``async with HasuraClient(url) as client``, or `open` and `aclose`.
@@ -58,102 +58,6 @@ class HasuraClient(SessionCalls, AssistantCalls, SearchCalls, TransferCalls):
         """Nothing, when GraphQL answers and accepts the token."""
         await self._transport.execute(token, operations.PING, idempotent=True)
 
-    # Messages
-
-    async def get_chat_messages(
-        self, token: str, session_id: UUID, *, limit: int = 50, cursor: str | None = None
-    ) -> MessagePage:
-        """The newest page, or the one before `cursor`. Raises InvalidInput for a malformed `cursor`."""
-        before = cursors.read_message_cursor(cursor) if cursor is not None else None
-        rows = await self._list_messages(token, session_id, _older(session_id, before), limit=limit + 1)
-        page = rows[:limit]
-        return MessagePage(
-            items=page[::-1], next_cursor=cursors.before_message(page[-1]) if len(rows) > limit else None
-        )
-
-    async def get_messages_before(
-        self, token: str, session_id: UUID, before: int, *, limit: int
-    ) -> list[ChatMessage]:
-        """The newest messages older than row `before`, oldest first."""
-        return (await self._list_messages(token, session_id, _older(session_id, before), limit=limit))[::-1]
-
-    async def find_in_session(
-        self, token: str, session_id: UUID, text: str, *, before: int, limit: int = 20
-    ) -> list[ChatMessage]:
-        """The newest messages older than row `before` that contain `text` in any case, oldest first."""
-        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        where = _older(session_id, before) | {"content": {"_ilike": f"%{pattern}%"}}
-        return (await self._list_messages(token, session_id, where, limit=limit))[::-1]
-
-    async def get_session_statistics(self, token: str, session_id: UUID) -> SessionStatistics:
-        """Counts of a session's messages. Nothing, not an error, where there is no such session."""
-        data = await self._transport.execute(
-            token, operations.SESSION_STATISTICS, {"session_id": str(session_id)}, idempotent=True
-        )
-        asked, answered = data["user"]["aggregate"], data["assistant"]["aggregate"]
-        return read(
-            SessionStatistics,
-            {
-                "user": asked["count"],
-                "assistant": answered["count"],
-                "first_at": asked["min"]["timestamp"],
-                "last_at": asked["max"]["timestamp"],
-            },
-        )
-
-    async def get_chat_message(self, token: str, message_id: UUID) -> ChatMessage | None:
-        data = await self._transport.execute(
-            token, operations.FIND_MESSAGE, {"message_id": str(message_id)}, idempotent=True
-        )
-        return first(ChatMessage, data["chat_messages"])
-
-    async def get_live_message(self, token: str, message_id: UUID) -> ChatMessage:
-        """A message of a session that is not deleted. Raises NotFound."""
-        data = await self._transport.execute(
-            token, operations.FIND_MESSAGE_IN_SESSION, {"message_id": str(message_id)}, idempotent=True
-        )
-        rows = [row for row in data["chat_messages"] if row["session"]["is_active"]]
-        return only(ChatMessage, rows, "no such message")
-
-    async def add_chat_message(
-        self,
-        token: str,
-        session_id: UUID,
-        content: str,
-        *,
-        message_id: UUID | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> ChatMessage:
-        """The stored message, exactly once: a second call with one `message_id` answers the first one's row.
-
-        Raises Conflict when the id already names another text or another session.
-        """
-        message_id = message_id or uuid4()
-        new = given(
-            message_id=str(message_id), session_id=str(session_id), content=content, metadata=metadata
-        )
-        try:
-            data = await self._transport.execute(
-                token, operations.ADD_MESSAGE, {"object": new}, idempotent=True
-            )
-        except PermissionDenied:
-            raise NotFound("no such session") from None  # it is deleted
-        except NotFound:
-            raise NotFound("no such session") from None
-        if (row := data["insert_chat_messages_one"]) is not None:
-            return read(ChatMessage, row)
-        data = await self._transport.execute(
-            token, operations.FIND_MESSAGE_IN_SESSION, {"message_id": str(message_id)}, idempotent=True
-        )
-        stored = None
-        for row in data["chat_messages"]:
-            stored = read(ChatMessage, row)
-            if (stored.session_id, stored.role, stored.content) == (session_id, "user", content):
-                if not row["session"]["is_active"]:
-                    raise NotFound("no such session")
-                return stored
-        raise Conflict("this message_id already names another message; choose another", stored=stored)
-
     async def clear_chat_messages(self, token: str, session_id: UUID) -> int:
         """Deletes every message of a session and answers how many there were."""
         await self.get_chat_session(token, session_id)
@@ -162,83 +66,33 @@ class HasuraClient(SessionCalls, AssistantCalls, SearchCalls, TransferCalls):
         )
         return int(data["delete_chat_messages"]["affected_rows"])
 
-    # Answers: their versions, and how far they were read
-
-    async def get_current_answers(self, token: str, questions: list[UUID]) -> dict[UUID, ChatMessage]:
-        """The current answer of each question that has one, by the question's id."""
-        if not questions:
-            return {}
-        data = await self._transport.execute(
-            token,
-            operations.LIST_CURRENT_ANSWERS,
-            {"questions": [str(question) for question in questions]},
-            idempotent=True,
-        )
-        answers = [read(ChatMessage, row) for row in data["chat_messages"]]
-        return {answer.reply_to: answer for answer in answers if answer.reply_to is not None}
-
-    async def get_answer(self, token: str, message_id: UUID) -> ChatMessage:
-        """The answer of that id, or the current answer to the question of that id. Raises NotFound."""
-        message = await self.get_live_message(token, message_id)
-        if message.role == "user":
-            answer = (await self.get_current_answers(token, [message_id])).get(message_id)
-            if answer is None:
-                raise NotFound("no answer to this message")
-            return answer
-        if message.role != "assistant":
-            raise NotFound("no such answer")
-        return message
-
-    async def choose_version(self, token: str, message_id: UUID) -> ChatMessage:
-        """Makes one version of an answer the current one. Raises NotFound."""
-        data = await self._transport.execute(
-            token, operations.CHOOSE_VERSION, {"message_id": str(message_id)}, idempotent=True
-        )
-        return only(ChatMessage, data["choose_chat_message_version"], "no such answer")
-
-    async def count_streaming(self, token: str) -> int:
-        """How many answers of the user are being written, by whichever process."""
-        data = await self._transport.execute(token, operations.COUNT_STREAMING, idempotent=True)
-        return int(data["chat_messages_aggregate"]["aggregate"]["count"])
-
-    async def mark_read(self, token: str, session_id: UUID, device_id: UUID, message_row_id: int) -> None:
-        """Everything up to the row `message_row_id` was read on this device; a mark never goes back.
-
-        The database keeps it below the first answer that is still being written, so that its end is news.
-        """
-        mark = {
-            "session_id": str(session_id),
-            "device_id": str(device_id),
-            "last_read_id": message_row_id,
-        }
-        try:
-            await self._transport.execute(
-                token,
-                operations.MARK_READ,
-                {"object": mark, "last_read_id": message_row_id},
-                idempotent=True,
-            )
-        except PermissionDenied:
-            raise NotFound("no such session") from None  # it is deleted
-        except NotFound:
-            raise NotFound("no such session") from None
-
     # Live queries. End them with aclose() (contextlib.aclosing) or by cancelling the task that reads them.
 
     async def watch_messages(
         self, token: str, session_id: UUID, *, limit: int = 100
     ) -> AsyncGenerator[list[ChatMessage], None]:
-        """The newest messages of a session, oldest first: now and after every change."""
+        """The newest messages of a session as it is read, oldest first: now and after every change."""
         variables = {"session_id": str(session_id), "limit": limit}
         async with aclosing(self._live.watch(token, operations.WATCH_MESSAGES, variables)) as states:
             async for data in states:
                 yield [read(ChatMessage, row) for row in reversed(data["chat_messages"])]
 
+    async def watch_page(
+        self, token: str, session_id: UUID, *, limit: int = 50
+    ) -> AsyncGenerator[MessagePage | None, None]:
+        """The newest page of a session, None once it is deleted or none of the caller's: now, and after every change of
+        it or of the session's revision."""
+        variables = {"session_id": str(session_id), "limit": limit + 1}
+        async with aclosing(self._live.watch(token, operations.WATCH_PAGE, variables)) as states:
+            async for data in states:
+                rows = data["chat_sessions"]
+                yield newest(rows[0]["messages"], limit, rows[0]["revision"]) if rows else None
+
     async def watch_session(
         self, token: str, session_id: UUID, *, limit: int = 100
     ) -> AsyncGenerator[list[ChatMessage] | None, None]:
-        """As `watch_messages`, of a session that is the caller's and not deleted, and also when an older answer begins
-        or ends; None once it is not.
+        """The messages of a conversation that were written last, in the order of their ids: now, after every change,
+        and when an older answer begins or ends; None once the session is deleted or none of the caller's.
         """
         variables = {"session_id": str(session_id), "limit": limit}
         async with aclosing(self._live.watch(token, operations.WATCH_SESSION, variables)) as states:
@@ -252,21 +106,3 @@ class HasuraClient(SessionCalls, AssistantCalls, SearchCalls, TransferCalls):
         async with aclosing(self._live.watch(token, operations.WATCH_SIGN_IN, variables)) as states:
             async for data in states:
                 yield bool(data["sign_ins"])
-
-    async def _list_messages(
-        self, token: str, session_id: UUID, where: dict[str, Any], *, limit: int
-    ) -> list[ChatMessage]:
-        data = await self._transport.execute(
-            token,
-            operations.LIST_MESSAGES,
-            {"session_id": str(session_id), "where": where, "limit": limit},
-            idempotent=True,
-        )
-        if not data["chat_sessions"]:
-            raise NotFound("no such session")
-        return [read(ChatMessage, row) for row in data["chat_messages"]]
-
-
-def _older(session_id: UUID, before: int | None) -> dict[str, Any]:
-    where: dict[str, Any] = {"session_id": {"_eq": str(session_id)}}
-    return where if before is None else where | {"id": {"_lt": before}}

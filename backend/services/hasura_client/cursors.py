@@ -21,8 +21,8 @@ def after_session(session: ChatSession) -> str:
     return _encode(f"{session.updated_at.isoformat()} {session.id}")
 
 
-def before_message(message: ChatMessage) -> str:
-    return _encode(str(message.id))
+def at_message(message: ChatMessage) -> str:
+    return _encode(str(message.place))
 
 
 def read_session_cursor(cursor: str) -> tuple[datetime, int]:
@@ -34,12 +34,12 @@ def read_session_cursor(cursor: str) -> tuple[datetime, int]:
         raise InvalidInput("the cursor is malformed") from None
     if moment.tzinfo is None:
         raise InvalidInput("the cursor is malformed")
-    return moment, _row_id(row)
+    return moment, _bigint(row)
 
 
 def read_message_cursor(cursor: str) -> int:
-    """``id``. Raises InvalidInput for anything that `before_message` did not write."""
-    return _row_id(_decode(cursor))
+    """``place``. Raises InvalidInput for anything that `at_message` did not write."""
+    return _bigint(_decode(cursor))
 
 
 def after_hits(count: int) -> str:
@@ -48,13 +48,13 @@ def after_hits(count: int) -> str:
 
 def read_hits_cursor(cursor: str) -> int:
     """How many hits came before. Raises InvalidInput for anything that `after_hits` did not write."""
-    count = _row_id(_decode(cursor))
+    count = _bigint(_decode(cursor))
     if count > MOST_HITS:
         raise InvalidInput("the cursor is malformed")
     return count
 
 
-def _row_id(text: str) -> int:
+def _bigint(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > _MAX_BIGINT:
         raise InvalidInput("the cursor is malformed")
     return int(text)

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 Role = Literal["user", "assistant", "system", "tool"]
+Rating = Literal["up", "down"]
 Status = Literal["pending", "streaming", "complete", "stopped", "failed"]
 #: Where a session lies: in the list, put away, or deleted and not yet gone.
 Shelf = Literal["active", "archived", "trash"]
@@ -46,10 +47,12 @@ class ChatSession(BaseModel):
     system_prompt: str | None
     #: 0 to 2; None leaves it to the model.
     temperature: float | None
+    #: Counts what changes history otherwise than by a new message or an answer that grows: pages read before are old.
+    revision: int
 
 
 class ChatMessage(BaseModel):
-    """One message. ``id`` orders them; ``message_id`` is the client's handle on it."""
+    """One message. ``message_id`` is the client's handle; ``place`` orders what is read, ``id`` what was written."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,8 +66,16 @@ class ChatMessage(BaseModel):
     status: Status
     reply_to: UUID | None
     metadata: dict[str, Any]
-    #: Of the answers to one question, its versions, the one with the latest is the current one.
+    #: When it became the current version last.
     chosen_at: datetime
+    #: The question that this one was written instead of, while there is that.
+    edit_of: UUID | None
+    place: int
+    #: Belongs to a version that is not the current one: no page of history shows it.
+    off_path: bool
+    #: The message ids of all versions of this question or answer, oldest first; None where there is but one.
+    versions: list[UUID] | None
+    rating: Rating | None
 
 
 class CategoryCount(BaseModel):
@@ -85,10 +96,16 @@ class SessionPage(BaseModel):
 
 
 class MessagePage(BaseModel):
-    """Messages in reading order, oldest first; ``next_cursor`` leads to the page before (older ones)."""
+    """Messages in reading order, oldest first: each question, then the current version of its answer.
+
+    ``next_cursor`` leads to the page before (older ones), ``previous_cursor`` to the one after; null at the ends.
+    """
 
     items: list[ChatMessage]
     next_cursor: str | None = None
+    previous_cursor: str | None = None
+    #: The session's, as of this page.
+    revision: int
 
 
 class SearchHit(BaseModel):

@@ -23,6 +23,7 @@ class Operation(GraphQLRequest):
 _MESSAGE = """
 fragment Message on chat_messages {
   id message_id session_id user_id role content timestamp status reply_to metadata chosen_at
+  edit_of place off_path versions rating
 }
 """
 
@@ -30,9 +31,23 @@ PING = Operation("query Ping { __typename }")
 
 LIST_MESSAGES = Operation(
     """
-    query ListMessages($session_id: uuid!, $where: chat_messages_bool_exp!, $limit: Int!) {
-      chat_sessions(where: { session_id: { _eq: $session_id }, is_active: { _eq: true } }) { session_id }
-      chat_messages(where: $where, order_by: [{ id: desc }], limit: $limit) { ...Message }
+    query ListMessages(
+      $session_id: uuid!, $where: chat_messages_bool_exp!, $order_by: [chat_messages_order_by!], $limit: Int!
+    ) {
+      chat_sessions(where: { session_id: { _eq: $session_id }, is_active: { _eq: true } }) { revision }
+      chat_messages(where: $where, order_by: $order_by, limit: $limit) { ...Message }
+    }
+    """
+    + _MESSAGE
+)
+
+LIST_MESSAGES_AROUND = Operation(
+    """
+    query ListMessagesAround($session_id: uuid!, $older: chat_messages_bool_exp!, $newer: chat_messages_bool_exp!,
+                             $older_limit: Int!, $newer_limit: Int!) {
+      chat_sessions(where: { session_id: { _eq: $session_id }, is_active: { _eq: true } }) { revision }
+      older: chat_messages(where: $older, order_by: [{ place: desc }], limit: $older_limit) { ...Message }
+      newer: chat_messages(where: $newer, order_by: [{ place: asc }], limit: $newer_limit) { ...Message }
     }
     """
     + _MESSAGE
@@ -99,7 +114,7 @@ LIST_CURRENT_ANSWERS = Operation(
       chat_messages(
         where: { reply_to: { _in: $questions }, role: { _eq: "assistant" } }
         distinct_on: [reply_to]
-        order_by: [{ reply_to: asc }, { chosen_at: desc }, { id: desc }]
+        order_by: [{ reply_to: asc }, { off_path: asc }, { chosen_at: desc }, { id: desc }]
       ) { ...Message }
     }
     """
@@ -113,6 +128,25 @@ CHOOSE_VERSION = Operation(
     }
     """
     + _MESSAGE
+)
+
+RATE_MESSAGE = Operation(
+    """
+    mutation RateMessage($message_id: uuid!, $rating: String) {
+      rate_chat_message(args: { target_message_id: $message_id, rating: $rating }) { ...Message }
+    }
+    """
+    + _MESSAGE
+)
+
+DELETE_MESSAGE = Operation(
+    """
+    mutation DeleteMessage($message_id: uuid!) {
+      delete_chat_messages(
+        where: { message_id: { _eq: $message_id }, session: { is_active: { _eq: true } } }
+      ) { affected_rows }
+    }
+    """
 )
 
 COUNT_STREAMING = Operation(
@@ -169,8 +203,22 @@ CLEAR_MESSAGES = Operation(
 WATCH_MESSAGES = Operation(
     """
     subscription WatchMessages($session_id: uuid!, $limit: Int!) {
-      chat_messages(where: { session_id: { _eq: $session_id } }, order_by: [{ id: desc }], limit: $limit) {
-        ...Message
+      chat_messages(
+        where: { session_id: { _eq: $session_id }, off_path: { _eq: false } }
+        order_by: [{ place: desc }]
+        limit: $limit
+      ) { ...Message }
+    }
+    """
+    + _MESSAGE
+)
+
+WATCH_PAGE = Operation(
+    """
+    subscription WatchPage($session_id: uuid!, $limit: Int!) {
+      chat_sessions(where: { session_id: { _eq: $session_id }, is_active: { _eq: true } }) {
+        revision
+        messages(where: { off_path: { _eq: false } }, order_by: [{ place: desc }], limit: $limit) { ...Message }
       }
     }
     """
@@ -181,9 +229,9 @@ WATCH_SESSION = Operation(
     """
     subscription WatchSession($session_id: uuid!, $limit: Int!) {
       chat_sessions(where: { session_id: { _eq: $session_id }, is_active: { _eq: true } }) {
-        messages(order_by: [{ id: desc }], limit: $limit) { ...Message }
+        messages(where: { off_path: { _eq: false } }, order_by: [{ id: desc }], limit: $limit) { ...Message }
         # An answer may end when many messages have come after it: that is a change, too.
-        under_way: messages(where: { status: { _eq: "streaming" } }) { message_id }
+        under_way: messages(where: { status: { _eq: "streaming" }, off_path: { _eq: false } }) { message_id }
       }
     }
     """

@@ -7,7 +7,8 @@ from backend.services.hasura_client.operations import Operation
 _SESSION = """
 fragment Session on chat_sessions {
   id session_id user_id title category total_messages is_active created_at updated_at last_message_at
-  last_read_id unread_messages is_pinned is_archived shelf deleted_at changed_at auto_title system_prompt temperature
+  last_read_id unread_messages revision is_pinned is_archived shelf deleted_at changed_at
+  auto_title system_prompt temperature
 }
 """
 
