@@ -6,9 +6,14 @@ import { Icon } from "$/public/js/sessions/icons.jsx";
 export const DRAGGED = "application/x-chat-sessions";
 
 export const countsOf = (categories, shelf) => categories.filter((count) => count.shelf === shelf);
+// Where something can be moved to; what is only in the trash is no such place.
+export const namesOf = (categories) => [
+  ...new Set(categories.filter(({ shelf }) => shelf !== "trash").map(({ category }) => category)),
+];
 export const sum = (counts) => counts.reduce((all, { sessions }) => all + sessions, 0);
 
 function Chip({ name, count, icon, pressed, onPress, onDrop }) {
+  const t = useWords();
   const [over, setOver] = useState(false);
   const takes = (event) => onDrop && event.dataTransfer.types.includes(DRAGGED);
   return (
@@ -34,7 +39,7 @@ function Chip({ name, count, icon, pressed, onPress, onDrop }) {
     >
       {icon && <Icon name={icon} size={14} />}
       <span className="chip-name">{name}</span>
-      {count !== undefined && <span className="chip-count">{count.toLocaleString()}</span>}
+      {count !== undefined && <span className="chip-count">{count.toLocaleString(t.language)}</span>}
     </button>
   );
 }

@@ -10,15 +10,16 @@ const SHOWN = 40;
 
 const shorten = (text) => (text.length > SHOWN ? `${text.slice(0, SHOWN - 1)}…` : text);
 
+const drawer = () => document.querySelector("#sidebar:popover-open");
+export const closeDrawer = () => drawer()?.hidePopover();
+
 // A drawer would cover what is said.
-export const closeDrawer = () => {
-  const sidebar = document.getElementById("sidebar");
-  if (sidebar?.matches(":popover-open")) sidebar.hidePopover();
-};
 const say = (text, options) => {
   closeDrawer();
   toast(text, options);
 };
+// What the list shows by itself need not be said above it.
+const mention = (text, options) => drawer() ?? toast(text, options);
 
 // Throws an Error with what to tell the reader, or without where nothing answered.
 const post = async (path, body) => {
@@ -82,7 +83,7 @@ export const move = async (ids, category, t) => {
   const moving = ids.filter((id) => find(id)?.category !== wanted);
   if (!wanted || !moving.length) return;
   if (await change(moving, { category: wanted }, t))
-    say(t("sessions.moved", { count: moving.length, category: wanted }), { id: "sessions-moved" });
+    mention(t("sessions.moved", { count: moving.length, category: wanted }), { id: "sessions-moved" });
 };
 
 const undoable = (text, id, t, back) =>
@@ -118,7 +119,7 @@ export const forget = async (ids, t) => {
       await post("/sessions/delete-forever", { ids: part });
       remove(part);
     });
-    say(t("sessions.gone", { count: ids.length }), { id: "sessions-gone" });
+    mention(t("sessions.gone", { count: ids.length }), { id: "sessions-gone" });
   } catch (error) {
     say(error.message || t("sessions.not-changed"), { id: "sessions-refused" });
   }
@@ -128,7 +129,7 @@ export const emptyTrash = async (t) => {
   try {
     const { ids } = await post("/sessions/empty-trash", {});
     remove(ids);
-    say(t("sessions.gone", { count: ids.length }), { id: "sessions-gone" });
+    mention(t("sessions.gone", { count: ids.length }), { id: "sessions-gone" });
   } catch (error) {
     say(error.message || t("sessions.not-changed"), { id: "sessions-refused" });
   }

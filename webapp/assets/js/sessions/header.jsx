@@ -5,6 +5,7 @@ import { act, useAction } from "$/public/js/actions.js";
 import { useWords } from "$/public/js/words.js";
 import { TitleInput } from "$/public/js/title_input.jsx";
 import { rename, titleOf, trash } from "$/public/js/sessions/changes.js";
+import { namesOf } from "$/public/js/sessions/categories.jsx";
 import { Confirmation } from "$/public/js/sessions/dialogs.jsx";
 import { IconButton } from "$/public/js/sessions/icons.jsx";
 import { SessionMenu, below } from "$/public/js/sessions/menu.jsx";
@@ -80,11 +81,11 @@ export function SessionHeader({ sessionId, told, categories, empty, onClear }) {
       <SessionMenu
         place={menu}
         rows={row.shelf ? [row] : []}
-        categories={categories}
+        categories={namesOf(categories)}
         onClose={() => setMenu(null)}
         onRename={() => setTimeout(() => setRenaming(sessionId))}
         onTrash={remove}
-        onNewCategory={() => act("move", { sessionId })}
+        onMove={() => act("move", { sessionId })}
         onClear={empty ? null : () => setClearing(sessionId)}
       />
       {clearing && clearing === sessionId && (

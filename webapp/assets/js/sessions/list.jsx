@@ -5,7 +5,7 @@ import { Virtuoso } from "react-virtuoso";
 import { act, useAction } from "$/public/js/actions.js";
 import { useWords } from "$/public/js/words.js";
 import { BulkBar, ShelfBar } from "$/public/js/sessions/bars.jsx";
-import { Categories, DRAGGED, countsOf } from "$/public/js/sessions/categories.jsx";
+import { Categories, DRAGGED, countsOf, namesOf } from "$/public/js/sessions/categories.jsx";
 import { archive, emptyTrash, forget, move, pin, rename, restore, titleOf, trash } from "$/public/js/sessions/changes.js";
 import { CategoryDialog, Confirmation } from "$/public/js/sessions/dialogs.jsx";
 import { arrange } from "$/public/js/sessions/groups.js";
@@ -47,7 +47,8 @@ export function Sessions({ categories }) {
   const today = useToday();
   const scroller = useRef(null);
   const nav = useRef(null);
-  const toFocus = useRef("");
+  const focused = useRef(""); // the row that has the focus
+  const toFocus = useRef(""); // and the one that is to have it
   const [shelf, setShelf] = useState(kept.shelf);
   const [category, setCategory] = useState(kept.category);
   const [editing, setEditing] = useState("");
@@ -62,10 +63,7 @@ export function Sessions({ categories }) {
   const ids = useMemo(() => entries.filter(({ row }) => row).map(({ key }) => key), [entries]);
   const selection = useSelection(ids);
   const counts = countsOf(categories, shelf);
-  const names = useMemo(
-    () => [...new Set(categories.filter((count) => count.shelf !== "trash").map((count) => count.category))],
-    [categories],
-  );
+  const names = useMemo(() => namesOf(categories), [categories]);
   const reachable = ids.includes(active) ? active : ids.includes(currentId) ? currentId : ids[0];
 
   useEffect(() => {
@@ -84,11 +82,15 @@ export function Sessions({ categories }) {
     if (index >= 0) scroller.current?.scrollIntoView({ index, done: () => requestAnimationFrame(find) });
   };
   useEffect(() => {
-    // A row that was to have the focus is there again: its field is closed, or its neighbour is gone.
-    if (editing || !toFocus.current) return;
-    if (document.activeElement === document.body) focus(toFocus.current);
-    toFocus.current = "";
-  }, [entries, editing]);
+    // A row that had the focus is elsewhere in the page now, or gone, and its neighbour is to have it.
+    const wanted = [toFocus.current, focused.current].find((id) => ids.includes(id));
+    if (editing || !wanted) return;
+    const frame = requestAnimationFrame(() => {
+      toFocus.current = "";
+      if (document.activeElement === document.body) focus(wanted);
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [entries, editing, selection.selecting]);
 
   // What is open, when it goes: the page leaves it, and returns with it.
   const ifOpen = (gone) =>
@@ -178,6 +180,10 @@ export function Sessions({ categories }) {
     event.preventDefault();
   };
 
+  // React tells of no blur when it moves or removes what has the focus: that is what the effect above is for.
+  const onFocus = (event) => (focused.current = event.target.dataset.session ?? "");
+  const onBlur = () => (focused.current = "");
+
   const show = (wanted) => {
     setShelf(wanted);
     setCategory("");
@@ -188,7 +194,7 @@ export function Sessions({ categories }) {
   const empty = t(category ? "sessions.none-in-category" : `sessions.none.${shelf}`);
 
   return (
-    <nav ref={nav} className="sessions-list" aria-label={t("sessions.yours")} onKeyDown={onKeyDown}>
+    <nav ref={nav} className="sessions-list" aria-label={t("sessions.yours")} onKeyDown={onKeyDown} onFocus={onFocus} onBlur={onBlur}>
       <ShelfBar
         shelf={shelf}
         categories={categories}
@@ -279,6 +285,7 @@ export function Sessions({ categories }) {
         place={menu?.place}
         rows={found}
         categories={names}
+        keys
         onClose={() => {
           const [id] = menu.ids;
           setMenu(null);
@@ -288,7 +295,7 @@ export function Sessions({ categories }) {
         onSelect={selection.selecting ? null : (id) => selection.begin(id)}
         onTrash={toTrash}
         onForget={setForgetting}
-        onNewCategory={setMoving}
+        onMove={setMoving}
       />
       {moving && (
         <CategoryDialog

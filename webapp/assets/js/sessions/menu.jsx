@@ -20,7 +20,7 @@ function Item({ icon, name, keys, danger, onSelect }) {
   return (
     <DropdownMenu.Item color={danger ? "red" : undefined} shortcut={keys} onSelect={onSelect}>
       <Icon name={icon} size={15} />
-      {name}
+      <span>{name}</span>
     </DropdownMenu.Item>
   );
 }
@@ -31,13 +31,14 @@ const elsewhere = (name, sessionId) => {
   act(name, { sessionId });
 };
 
-export function SessionMenu({ place, rows, categories, onClose, onRename, onSelect, onTrash, onForget, onNewCategory, onClear }) {
+export function SessionMenu({ place, rows, categories, onClose, onRename, onSelect, onTrash, onForget, onMove, onClear, keys }) {
   const t = useWords();
   if (!place || !rows.length) return null;
   const ids = rows.map((row) => row.session_id);
   const [row] = rows;
   const one = rows.length === 1;
   const { shelf } = row;
+  const fine = matchMedia("(hover: hover)").matches; // a pointer, and so, likely, keys
   const pinned = rows.every((other) => other.is_pinned);
   return (
     <DropdownMenu.Root open onOpenChange={(open) => !open && onClose()}>
@@ -62,7 +63,7 @@ export function SessionMenu({ place, rows, categories, onClose, onRename, onSele
           </>
         ) : (
           <>
-            {one && onRename && <Item icon="pencil" name={t("sessions.rename")} keys="F2" onSelect={() => onRename(row.session_id)} />}
+            {one && onRename && <Item icon="pencil" name={t("sessions.rename")} keys={fine ? "F2" : undefined} onSelect={() => onRename(row.session_id)} />}
             {shelf === "active" && (
               <Item
                 icon={pinned ? "pin-off" : "pin"}
@@ -70,23 +71,28 @@ export function SessionMenu({ place, rows, categories, onClose, onRename, onSele
                 onSelect={() => pin(ids, !pinned, t)}
               />
             )}
-            <DropdownMenu.Sub>
-              <DropdownMenu.SubTrigger>
-                <Icon name="folder-input" size={15} />
-                {t("sessions.move")}
-              </DropdownMenu.SubTrigger>
-              <DropdownMenu.SubContent className="session-menu" container={layer()}>
-                <DropdownMenu.RadioGroup value={one ? row.category : ""} onValueChange={(category) => move(ids, category, t)}>
-                  {categories.map((category) => (
-                    <DropdownMenu.RadioItem key={category} value={category}>
-                      <span className="menu-category">{category}</span>
-                    </DropdownMenu.RadioItem>
-                  ))}
-                </DropdownMenu.RadioGroup>
-                <DropdownMenu.Separator />
-                <Item icon="folder-plus" name={t("sessions.new-category-item")} onSelect={() => onNewCategory(ids)} />
-              </DropdownMenu.SubContent>
-            </DropdownMenu.Sub>
+            {/* A menu beside the menu has no room on a phone. */}
+            {fine ? (
+              <DropdownMenu.Sub>
+                <DropdownMenu.SubTrigger>
+                  <Icon name="folder-input" size={15} />
+                  <span>{t("sessions.move")}</span>
+                </DropdownMenu.SubTrigger>
+                <DropdownMenu.SubContent className="session-menu" container={layer()}>
+                  <DropdownMenu.RadioGroup value={one ? row.category : ""} onValueChange={(category) => move(ids, category, t)}>
+                    {categories.map((category) => (
+                      <DropdownMenu.RadioItem key={category} value={category}>
+                        <span className="menu-category">{category}</span>
+                      </DropdownMenu.RadioItem>
+                    ))}
+                  </DropdownMenu.RadioGroup>
+                  <DropdownMenu.Separator />
+                  <Item icon="folder-plus" name={t("sessions.new-category-item")} onSelect={() => onMove(ids)} />
+                </DropdownMenu.SubContent>
+              </DropdownMenu.Sub>
+            ) : (
+              <Item icon="folder-input" name={t("sessions.move-item")} onSelect={() => onMove(ids)} />
+            )}
             {shelf === "active" ? (
               <Item icon="archive" name={t("sessions.archive")} onSelect={() => archive(ids, t)} />
             ) : (
@@ -106,7 +112,7 @@ export function SessionMenu({ place, rows, categories, onClose, onRename, onSele
             {onSelect && <Item icon="list-checks" name={t("sessions.select")} onSelect={() => onSelect(row.session_id)} />}
             <DropdownMenu.Separator />
             {onClear && <Item icon="eraser" name={t("sessions.clear")} onSelect={onClear} />}
-            <Item icon="trash-2" danger name={t("sessions.delete")} keys={t("sessions.delete-key")} onSelect={() => onTrash(ids)} />
+            <Item icon="trash-2" danger name={t("sessions.delete")} keys={keys && fine && t("sessions.delete-key")} onSelect={() => onTrash(ids)} />
           </>
         )}
       </DropdownMenu.Content>
