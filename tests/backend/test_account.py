@@ -305,6 +305,32 @@ class TestRetention:
         assert await chosen(ada) == {"retention_days": 90}
         assert await chosen(bob) == {"retention_days": None}
 
+    async def test_what_is_too_old_for_its_owner_goes_with_the_next_sweep(
+        self, accounts_api: httpx.AsyncClient, backend_database: str, ada: Person, bob: Person
+    ) -> None:
+        services = accounts_api._transport.app.state.services  # type: ignore[attr-defined]
+        await accounts_api.put("/auth/settings", json={"retention_days": 30}, headers=ada.headers)
+        with psycopg.connect(backend_database) as database:
+            for person in (ada, bob):
+                database.execute(
+                    "INSERT INTO chat_sessions (user_id, title) VALUES (%(id)s, 'old'), (%(id)s, 'new')",
+                    {"id": person.id},
+                )
+            database.execute("ALTER TABLE chat_sessions DISABLE TRIGGER USER")
+            database.execute(
+                "UPDATE chat_sessions SET changed_at = now() - interval '31 days'"
+                " WHERE title = 'old' AND user_id = ANY (%s)",
+                [[ada.id, bob.id]],
+            )
+            database.execute("ALTER TABLE chat_sessions ENABLE TRIGGER USER")
+            database.commit()
+            assert await services.deletion.sweep() == 1
+            left = "SELECT array_agg(title ORDER BY title) FROM chat_sessions WHERE user_id = %s"
+            assert [database.execute(left, [person.id]).fetchone() for person in (ada, bob)] == [
+                (["new"],),
+                (["new", "old"],),
+            ]
+
 
 class TestTheEnd:
     async def test_deleting_the_account_takes_everything_and_frees_the_name(
