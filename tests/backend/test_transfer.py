@@ -1,5 +1,6 @@
 """Chats that leave and arrive over REST: whole, once, whatever is in them."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -10,7 +11,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.backend.conftest import Person, assert_problem
+from backend.main import create_app
+from tests.backend.conftest import Person, assert_problem, serving, settings_for
 from tests.backend.sse import events_of
 
 FILES = Path(__file__).parent / "transfers"
@@ -93,6 +95,14 @@ async def test_chatgpt_s_export_arrives_as_it_was_read_there(api: httpx.AsyncCli
         "tools are left out between"
     )
     assert "search(" not in json.dumps(lisbon)
+    page = await api.get(f"/api/chat/sessions/{lisbon['session_id']}/messages", headers=ada.headers)
+    read = [(each["content"], len(each["versions"] or [1])) for each in page.json()["items"]]
+    assert read == [
+        ("Three days in Lisbon: what should I see?", 1),
+        ("Day 1: **Alfama**.", 2),
+        ("*[image]*\n\nAnd this tower?", 2),
+        ("Torre de Belém.", 1),
+    ]
 
 
 async def test_open_webui_s_export_arrives_with_prompt_pin_and_ratings(
@@ -105,8 +115,13 @@ async def test_open_webui_s_export_arrives_with_prompt_pin_and_ratings(
         0.4,
         True,
     )
-    assert words(bread)[0] == ("user", "Why does my starter smell of acetone?")
-    assert words(bread)[-1] == ("assistant", "Every 12 hours.") or len(words(bread)) == 5
+    by_text = {each["content"]: each for each in bread["messages"]}
+    question = by_text["Why does my starter smell of acetone?"]
+    first, second = by_text["It is hungry: feed it."], by_text["Acetone comes from hungry yeast."]
+    assert (first["rating"], second["rating"]) == ("up", "down")
+    assert first["parent"] == second["parent"] == question["message_id"]
+    assert by_text["How often?"]["parent"] == first["message_id"]
+    assert bread["current"] == by_text["Every 12 hours."]["message_id"]
 
 
 @pytest.mark.parametrize("name", ["chatgpt.json", "open_webui.json"])
@@ -329,3 +344,25 @@ async def test_what_is_not_yours_is_404(api: httpx.AsyncClient, ada: Person, bob
     assert await sessions_of(api, bob) == {}
     assert_problem(await api.post("/api/chat/import", content=b"[]"), 401, "unauthenticated")
     assert_problem(await api.get("/api/chat/export?format=exe", headers=ada.headers), 422, "invalid")
+
+
+async def test_an_import_that_was_cut_off_goes_on(
+    backend_database: str, graphql_url: str, ada: Person
+) -> None:
+    content = our_file(*(a_chat("Q", "A", title=str(number)) for number in range(120)))
+    async with serving(create_app(settings_for(backend_database, graphql_url))) as api:
+        async with api.stream("POST", "/api/chat/import", content=content, headers=ada.headers) as answer:
+            async for event in events_of(answer):
+                assert event.name == "progress"
+                break  # and hang up
+        for _ in range(50):  # until the server has noticed
+            answer = await api.post("/api/chat/import", content=content, headers=ada.headers | JSON)
+            if answer.status_code != 429:
+                break
+            await asyncio.sleep(0.1)
+        summary = answer.json()
+        assert summary["known"] >= 1
+        assert summary["new"] + summary["known"] == 120
+        found = await sessions_of(api, ada)
+    assert found.keys() == {str(number) for number in range(120)}
+    assert all(len(each["messages"]) == 2 for each in found.values())

@@ -28,6 +28,7 @@ from backend.services.hasura_client.models import (
     SessionStatistics,
     Shelf,
     Status,
+    WholeMessage,
 )
 from backend.services.hasura_client.sessions import MOST_AT_ONCE, ChangesOfMany, SessionChanges
 
@@ -55,4 +56,5 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "UnexpectedAnswer",
+    "WholeMessage",
 ]

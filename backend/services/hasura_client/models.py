@@ -78,6 +78,12 @@ class ChatMessage(BaseModel):
     rating: Rating | None
 
 
+class WholeMessage(ChatMessage):
+    """A message of any version, and the one that it follows."""
+
+    follows: UUID | None
+
+
 class CategoryCount(BaseModel):
     """How many sessions of a category lie on a shelf."""
 

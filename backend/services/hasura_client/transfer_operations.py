@@ -28,6 +28,19 @@ LIST_WHOLE_HISTORY = Operation(
     query ListWholeHistory($session_id: uuid!, $after: bigint!, $limit: Int!) {
       chat_messages(
         where: { session_id: { _eq: $session_id }, id: { _gt: $after } }, order_by: [{ id: asc }], limit: $limit
+      ) { ...Message follows }
+    }
+    """
+    + _MESSAGE
+)
+
+LIST_OPEN_PATH = Operation(
+    """
+    query ListOpenPath($session_id: uuid!, $after: bigint!, $limit: Int!) {
+      chat_messages(
+        where: { session_id: { _eq: $session_id }, off_path: { _eq: false }, place: { _gt: $after } }
+        order_by: [{ place: asc }]
+        limit: $limit
       ) { ...Message }
     }
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backend.services.hasura_client import transfer_operations as operations
-from backend.services.hasura_client.models import ChatMessage, ChatSession
+from backend.services.hasura_client.models import ChatMessage, ChatSession, WholeMessage
 from backend.services.hasura_client.rows import read
 
 if TYPE_CHECKING:
@@ -37,11 +37,23 @@ class TransferCalls:
 
     async def list_whole_history(
         self, token: str, session_id: UUID, *, after: int = 0, limit: int = 200
-    ) -> list[ChatMessage]:
+    ) -> list[WholeMessage]:
         """Messages after the row `after` in the order in which they came, every version among them."""
         data = await self._transport.execute(
             token,
             operations.LIST_WHOLE_HISTORY,
+            {"session_id": str(session_id), "after": after, "limit": limit},
+            idempotent=True,
+        )
+        return [read(WholeMessage, row) for row in data["chat_messages"]]
+
+    async def list_open_path(
+        self, token: str, session_id: UUID, *, after: int = -1, limit: int = 200
+    ) -> list[ChatMessage]:
+        """What a reader of the session sees after the place `after`."""
+        data = await self._transport.execute(
+            token,
+            operations.LIST_OPEN_PATH,
             {"session_id": str(session_id), "after": after, "limit": limit},
             idempotent=True,
         )

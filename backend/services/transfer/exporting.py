@@ -63,7 +63,7 @@ async def _json(
     comma = b""
     async for session in sessions:
         yield comma
-        async for piece in own_json.written(session, leaving.pages(session.session_id)):
+        async for piece in own_json.written(session, leaving.whole(session.session_id)):
             yield piece
         comma = b","
     yield own_json.ENDING

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backend.services.transfer.lineage import Kept, Lineage
-
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from uuid import UUID
 
-    from backend.services.hasura_client import ChatMessage, ChatSession, HasuraClient
+    from backend.services.hasura_client import ChatMessage, ChatSession, HasuraClient, WholeMessage
 
 SESSIONS_A_PAGE, MESSAGES_A_PAGE = 100, 200
 
@@ -37,20 +35,24 @@ class Leaving:
                 return
             after = page[-1].id
 
-    async def pages(self, session_id: UUID) -> AsyncGenerator[list[Kept], None]:
-        """Every message, each after the one that it follows."""
-        lineage = Lineage()
+    async def whole(self, session_id: UUID) -> AsyncGenerator[list[WholeMessage], None]:
+        """Every message, of every version."""
         after = 0
         while page := await self._client.list_whole_history(
             self._token, session_id, after=after, limit=MESSAGES_A_PAGE
         ):
-            yield [lineage.place(message) for message in page]
+            yield page
             if len(page) < MESSAGES_A_PAGE:
                 return
             after = page[-1].id
 
     async def open_path(self, session_id: UUID) -> AsyncGenerator[list[ChatMessage], None]:
         """What a reader of the session sees."""
-        async for page in self.pages(session_id):
-            if shown := [kept.message for kept in page if kept.on_path]:
-                yield shown
+        after = -1
+        while page := await self._client.list_open_path(
+            self._token, session_id, after=after, limit=MESSAGES_A_PAGE
+        ):
+            yield page
+            if len(page) < MESSAGES_A_PAGE:
+                return
+            after = page[-1].place

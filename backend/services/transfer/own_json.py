@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
     from datetime import datetime
 
-    from backend.services.hasura_client import ChatSession
-    from backend.services.transfer.lineage import Kept
+    from backend.services.hasura_client import ChatSession, WholeMessage
 
 ORIGIN = "chat-sessions"
 FORMAT, VERSION = "chat-sessions", 1
@@ -40,6 +39,9 @@ FORMAT, VERSION = "chat-sessions", 1
 LISTS = frozenset({"sessions"})
 #: The columns of a session that its owner sets.
 SETTINGS = ("is_active", "is_archived", "is_pinned", "auto_title", "system_prompt", "temperature")
+
+#: Those of a message that are its own; where it stands says ``parent``.
+KEPT = {"message_id", "role", "content", "timestamp", "chosen_at", "status", "rating", "metadata"}
 
 
 def _dumps(value: Any) -> bytes:
@@ -59,34 +61,22 @@ def beginning(exported_at: datetime) -> bytes:
 ENDING = b"\n]}\n"
 
 
-async def written(session: ChatSession, messages: AsyncIterable[list[Kept]]) -> AsyncGenerator[bytes, None]:
+async def written(
+    session: ChatSession, messages: AsyncIterable[list[WholeMessage]]
+) -> AsyncGenerator[bytes, None]:
     """A session as an item of ``sessions``, a page of its messages at a time."""
     about = session.model_dump(
         include={"session_id", "title", "category", "created_at", "updated_at", "last_message_at", *SETTINGS}
     )
     yield b"\n" + _dumps(about)[:-1] + b',"messages":['
-    first, current = True, None
+    first, current, last_place = True, None, -1
     async for page in messages:
         lines = []
-        for kept in page:
-            message = kept.message
-            if kept.on_path:
-                current = message.message_id
-            lines.append(
-                _dumps(
-                    {
-                        "message_id": message.message_id,
-                        "parent": kept.parent,
-                        "role": message.role,
-                        "content": message.content,
-                        "timestamp": message.timestamp,
-                        "chosen_at": message.chosen_at,
-                        "status": message.status,
-                        "rating": getattr(message, "rating", None),
-                        "metadata": message.metadata,
-                    }
-                )
-            )
+        for message in page:
+            # An answer may have begun after the next question: what is last is so by its place.
+            if not message.off_path and message.place > last_place:
+                current, last_place = message.message_id, message.place
+            lines.append(_dumps({"parent": message.follows} | message.model_dump(include=KEPT)))
         yield (b"" if first else b",") + b"\n" + b",\n".join(lines)
         first = False
     yield b'\n],"current":' + _dumps(current) + b"}"
@@ -123,8 +113,15 @@ def read(item: dict[str, Any], head: dict[str, Any]) -> Conversation:
             "system_prompt": prompt_of(item.get("system_prompt")),
             "temperature": temperature_of(item.get("temperature")),
         },
-        session_id=source_id if isinstance(source_id, str) else None,
+        session_id=_uuid_of(source_id),
     )
+
+
+def _uuid_of(value: Any) -> str | None:
+    try:
+        return str(UUID(value))
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _message(key: str, item: dict[str, Any]) -> Message:

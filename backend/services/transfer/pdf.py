@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 #: Of one document.
 MOST_MESSAGES, LONGEST_TEXT = 1000, 2_000_000
 MARGIN = 20 * mm
-WIDTH = A4[0] - 2 * MARGIN
+#: Of the text: ReportLab's frames have 6 points on either side.
+WIDTH = A4[0] - 2 * MARGIN - 12
 _CODE_COLUMNS = 88
 _INK, _GREY, _RULE, _PAPER = (HexColor(code) for code in ("#1d1d1f", "#6b6b70", "#d9d9de", "#f4f4f6"))
 
@@ -48,6 +50,8 @@ _STYLES = {
     "code": ParagraphStyle("code", _TEXT, fontName=MONO, fontSize=8.2, leading=11.5, backColor=_PAPER, borderPadding=5,
                            leftIndent=5, rightIndent=5, spaceBefore=7, spaceAfter=11),
 }  # fmt: skip
+#: Longer than a line: ReportLab would measure it again for every line of it.
+_LONG_WORD = re.compile(r"([!-~]{85})(?=[!-~])")
 #: ReportLab's fonts are one for the process, and a document is a lot of work: one at a time.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -124,7 +128,7 @@ def _lines(text: str, style: ParagraphStyle) -> Iterator[Flowable]:
 
 
 def _paragraph(text: str, style: ParagraphStyle) -> Iterator[Flowable]:
-    text = text.expandtabs(4)
+    text = _LONG_WORD.sub(r"\1 ", text.expandtabs(4))
     if not text.strip():
         yield Spacer(1, style.leading / 2)
     elif is_right_to_left(text):

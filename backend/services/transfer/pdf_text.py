@@ -7,6 +7,7 @@ A character that no font has, an emoji most often, is a box.
 from __future__ import annotations
 
 import io
+import unicodedata
 from functools import cache
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
@@ -51,14 +52,16 @@ def lines_in_order(text: str, font: str, size: float, width: float) -> list[str]
     """
     shaped = arabic_reshaper.reshape(text)
     base = "R" if begins_right_to_left(text) else "L"
-    lines = [""]
+    lines: list[list[str]] = [[]]
+    used, space = 0.0, _width(" ", font, size)
     for word in shaped.split(" "):
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and _width(longer, font, size) > width:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return [str(get_display(line, base_dir=base)) for line in lines]
+        needed = _width(word, font, size)
+        if lines[-1] and used + space + needed > width:
+            lines.append([])
+            used = 0.0
+        used += needed + (space if lines[-1] else 0)
+        lines[-1].append(word)
+    return [str(get_display(" ".join(words), base_dir=base)) for words in lines]
 
 
 def _width(text: str, font: str, size: float) -> float:
@@ -70,6 +73,9 @@ def _runs(text: str, font: str) -> Iterator[tuple[str, str]]:
     name, piece = font, ""
     for char in text:
         found = _font_of(char, font)
+        if found is None and (plain := unicodedata.normalize("NFKC", char)) != char and len(plain) == 1:
+            # A joined Arabic letter that the font has in its plain form only.
+            char, found = plain, _font_of(plain, font)  # noqa: PLW2901
         if found is None:
             char, found = _BOX, _font_of(_BOX, font) or font  # noqa: PLW2901
         if found != name and piece:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_MESSAGES = 50_000
 #: Rows, and characters of JSON, that are stored at a time: half of what a user's GraphQL request may have.
 MOST_ROWS, LARGEST_BATCH = 500, 2 * 2**20
+#: Versions that are stored at a time, and versions times messages of one conversation.
+MOST_VERSIONS, MOST_WORK = 50, 2_000_000
 #: The namespace of the ids of what is imported: another one would not know again what is there.
 _IMPORTS = UUID("6f1d2c0e-0f57-4a29-9a52-0c5b4e0c7c11")
 _UNNAMED = "Imported chat"
@@ -56,36 +58,44 @@ class Rows:
             "updated_at": updated.isoformat(),
             **conversation.settings,
         }
-        self.messages = list(_messages(tree, here, created))
+        ids = {key: str(uuid5(here, key)) for key in tree.messages}
+        self.messages = list(_messages(tree, ids, created))
+        self.current = ids[tree.leaf] if tree.leaf is not None else None
+        # Opening a branch lays the path anew: work for the database that grows with both.
+        if sum(row["is_version"] for row in self.messages) * len(self.messages) > MOST_WORK:
+            raise NotReadable(Reason.TOO_LONG)
 
     def batches(self) -> Iterator[dict[str, Any]]:
         """Arguments of ``import_chat_session``, to be sent in this order."""
         batch: list[dict[str, Any]] = []
-        size = done = 0
+        size = versions = done = 0
         for row in self.messages:
             length = len(json.dumps(row))
-            if batch and (len(batch) >= MOST_ROWS or size + length > LARGEST_BATCH):
+            full = len(batch) >= MOST_ROWS or size + length > LARGEST_BATCH or versions >= MOST_VERSIONS
+            if batch and full:
                 yield {"session": self.session, "position": done, "messages": batch, "last": False}
                 done += len(batch)
-                batch, size = [], 0
+                batch, size, versions = [], 0, 0
             batch.append(row)
             size += length
-        yield {"session": self.session, "position": done, "messages": batch, "last": True}
+            versions += row["is_version"]
+        yield {
+            "session": self.session,
+            "position": done,
+            "messages": batch,
+            "last": True,
+            "current": self.current,
+        }
 
 
-def _messages(tree: Tree, here: UUID, created: datetime) -> Iterator[dict[str, Any]]:
-    ids = {key: str(uuid5(here, key)) for key in tree.messages}
-    branches: dict[str | None, str | None] = {None: None}
-    children = tree.children
+def _messages(tree: Tree, ids: dict[str, str], created: datetime) -> Iterator[dict[str, Any]]:
     chosen: dict[str, datetime] = {}
-    for key, siblings in tree.walk(children):
+    for key, siblings in tree.walk():
         message = tree.messages[key]
-        if key == siblings[0]:
+        is_version = key != siblings[0]
+        if not is_version:
             chosen |= _chosen(tree, siblings, created)
         question = message.parent if message.role == "assistant" else None
-        branches[key] = branches[message.parent] if key == siblings[0] else ids[key]
-        if key not in tree.path:
-            continue
         yield {
             "message_id": ids[key],
             "role": message.role,
@@ -94,8 +104,8 @@ def _messages(tree: Tree, here: UUID, created: datetime) -> Iterator[dict[str, A
             "chosen_at": chosen[key].isoformat(),
             "status": message.status,
             "reply_to": ids[question] if question is not None else None,
-            "edit_of": ids[siblings[0]] if message.role == "user" and key != siblings[0] else None,
-            "branch": branches[key],
+            "edit_of": ids[siblings[0]] if message.role == "user" and is_version else None,
+            "is_version": is_version,
             "rating": message.rating if message.role == "assistant" else None,
             "metadata": message.metadata,
         }

@@ -40,17 +40,22 @@ class Tree:
                 self.left_out["shortened"] += 1
 
     @property
+    def leaf(self) -> str | None:
+        """Where the open path ends."""
+        return self._current if self._current is not None else self._newest_leaf()
+
+    @property
     def children(self) -> Children:
         children: Children = defaultdict(list)
         for key, message in self.messages.items():
             children[message.parent].append(key)
         return children
 
-    def walk(self, children: Children | None = None) -> Iterator[tuple[str, list[str]]]:
+    def walk(self) -> Iterator[tuple[str, list[str]]]:
         """Each message with its siblings, itself among them, after what it follows; the first of several siblings
         with all that follows it before the next.
         """
-        children = self.children if children is None else children
+        children = self.children
         waiting = [(key, children[None]) for key in reversed(children[None])]
         while waiting:
             key, siblings = waiting.pop()
@@ -59,7 +64,7 @@ class Tree:
 
     def _path(self) -> set[str]:
         path: set[str] = set()
-        key = self._current if self._current is not None else self._newest_leaf()
+        key = self.leaf
         while key is not None and key not in path:
             path.add(key)
             key = self.messages[key].parent
@@ -77,10 +82,9 @@ class Tree:
 
     def _join_pieces(self) -> None:
         """An answer that follows an answer is its next piece."""
-        children = self.children
         into: dict[str, str] = {}
         dropped: list[str] = []
-        for key, siblings in list(self.walk(children)):
+        for key, siblings in list(self.walk()):
             message = self.messages[key]
             parent = message.parent
             if message.role != "assistant" or (parent is not None and self.messages[parent].role == "user"):
