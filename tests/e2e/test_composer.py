@@ -168,3 +168,16 @@ async def test_the_field_grows_with_its_text_and_then_scrolls(
     grown = (await field(page).bounding_box())["height"]
     assert (grown == empty) == (lines == 1)
     assert grown <= 0.4 * 800
+
+
+async def test_arrow_up_knows_what_was_sent_from_another_device(stack: Stack, visitors: Any) -> None:
+    ada = await visitors(stack)
+    page = await ada.register()
+    await send(page, "From elsewhere")
+    await expect(answers(page)).to_have_count(1)
+    await page.evaluate("localStorage.clear()")
+    await page.reload()
+    await expect(answers(page)).to_have_count(1)
+    await ada.here(page)
+    await field(page).press("ArrowUp")
+    await expect(field(page)).to_have_value("From elsewhere")

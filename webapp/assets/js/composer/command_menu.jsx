@@ -1,6 +1,9 @@
 // The commands that what is written may become, above the field, which keeps the focus.
-import { useEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef } from "react";
 import { useWords } from "$/public/js/words.js";
+
+// Pixels. It opens upwards where it fits there, else where there is more room.
+const [GAP, MARGIN, ENOUGH, TALLEST] = [8, 8, 260, 360];
 
 export const MENU = "command-menu";
 export const optionId = (name) => `command-${name}`;
@@ -8,11 +11,20 @@ export const optionId = (name) => `command-${name}`;
 export function CommandMenu({ commands, chosen, onChoose, onRun }) {
   const t = useWords();
   const list = useRef(null);
+  useLayoutEffect(() => {
+    const { top, bottom } = list.current.offsetParent.getBoundingClientRect();
+    const [above, below] = [top - GAP - MARGIN, innerHeight - bottom - GAP - MARGIN];
+    const up = above >= ENOUGH || above >= below;
+    Object.assign(list.current.style, {
+      [up ? "bottom" : "top"]: `calc(100% + ${GAP}px)`,
+      maxHeight: `${Math.min(TALLEST, up ? above : below)}px`,
+    });
+  }, []);
   useEffect(() => {
     list.current?.children[chosen]?.scrollIntoView({ block: "nearest" });
   }, [chosen]);
   return (
-    <ul ref={list} id={MENU} className="command-menu" role="listbox" aria-label={t("composer.commands")} data-testid="command-menu">
+    <ul ref={list} id={MENU} className="command-menu" role="listbox" tabIndex={0} aria-label={t("composer.commands")} data-testid="command-menu">
       {commands.map((command, index) => (
         <li
           key={command.name}

@@ -11,6 +11,7 @@ import { remember, sentTexts } from "$/public/js/composer/sent_texts.js";
 import { SUGGEST } from "$/public/js/composer/suggestions.jsx";
 import { add, newId, useOutbox, useOwner } from "$/public/js/outbox.js";
 import { belongs } from "$/public/js/messages/pending.jsx";
+import { useHistory } from "$/public/js/messages/store.js";
 import { useWords } from "$/public/js/words.js";
 
 const QUOTE = "chat-quote";
@@ -34,6 +35,7 @@ export function Composer({ owner: told, unnamedId, answeringId, longest, onStop 
   const owner = useOwner(told);
   const { session_id: sessionId = "" } = useParams();
   const outbox = useOutbox(owner);
+  const { rows } = useHistory(sessionId);
   const field = useRef(null);
   const shown = useRef(null);
   const recalled = useRef(null);
@@ -143,7 +145,7 @@ export function Composer({ owner: told, unnamedId, answeringId, longest, onStop 
     if (past ? past.texts[past.place] !== value : value || step < 0) return false;
     const outside = step > 0 ? value.slice(0, selectionStart) : value.slice(selectionEnd);
     if (outside.includes("\n")) return false;
-    const texts = past?.texts ?? sentTexts(owner, sessionId, []);
+    const texts = past?.texts ?? sentTexts(owner, sessionId, rows.filter((row) => row.role === "user").map((row) => row.content).reverse());
     const place = (past?.place ?? -1) + step;
     if (place >= texts.length) return past !== null;
     recalled.current = place < 0 ? null : { texts, place };

@@ -22,11 +22,12 @@ export const remember = (owner, sessionId, text) => {
   }
 };
 
-// Newest first: those of this chat, then those of others. `shown` are this chat's as the page knows them.
+// Newest first: those of this chat, then those of others. `shown` are this chat's as the page knows them, from any
+// device; the very last may not have arrived yet.
 export const sentTexts = (owner, sessionId, shown) => {
   const sent = read(owner);
-  const here = (other) => (other.sessionId === sessionId ? 0 : 1);
-  const texts = [...sent].sort((a, b) => here(a) - here(b)).map(({ text }) => text);
-  const own = sent.filter((other) => !here(other)).length;
-  return [...new Set([...texts.slice(0, own), ...shown, ...texts.slice(own)])];
+  const here = sent.filter((one) => one.sessionId === sessionId).map(({ text }) => text);
+  const elsewhere = sent.filter((one) => one.sessionId !== sessionId).map(({ text }) => text);
+  const last = shown.includes(here[0]) ? [] : here.slice(0, 1);
+  return [...new Set([...last, ...shown, ...here, ...elsewhere])];
 };
