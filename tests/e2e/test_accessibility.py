@@ -110,6 +110,8 @@ async def views(stack: Stack, model: Model, ada: Any, *, phone: bool) -> AsyncIt
     for path, name in (("/chat/00000000-0000-4000-8000-000000000000", "missing"), ("/settings", "settings")):
         await page.goto(ada.home + path)
         await expect(page.get_by_role("heading").first).to_be_visible()
+        if name == "settings":
+            await expect(page.locator("input").first).to_be_visible()
         yield name, page
 
 
