@@ -24,6 +24,10 @@ export const language = () =>
   navigator.languages.map((wanted) => wanted.split("-")[0].toLowerCase()).find((wanted) => LANGUAGES.includes(wanted)) ||
   ENGLISH;
 
+// As the reader's country writes dates and numbers: "en-GB" for English, where the browser is British.
+export const localeOf = (wanted) =>
+  navigator.languages.find((locale) => locale.split("-")[0].toLowerCase() === wanted) ?? wanted;
+
 // The server words its messages by the same cookie, which it is told when a page connects: so the page loads anew.
 export const chooseLanguage = (wanted) => {
   document.cookie = `${COOKIE}=${wanted}; path=/; samesite=lax; max-age=${wanted ? 365 * 24 * 3600 : 0}`;
@@ -40,13 +44,15 @@ const shown = (value, locale) => (typeof value === "number" ? value.toLocaleStri
 // t("sessions.new"), t("sessions.count", {count: 3}): a text that counts has one key a plural form.
 const wording = (locale) => {
   const plural = new Intl.PluralRules(locale);
+  const written = typeof navigator === "undefined" ? locale : localeOf(locale);
   const find = (texts, key, count) =>
     texts[key] ?? texts[`${key}.${plural.select(count ?? 0)}`] ?? texts[`${key}.other`];
   const t = (key, values = {}) => {
     const text = find(catalogues[locale], key, values.count) ?? find(catalogues[ENGLISH], key, values.count) ?? key;
-    return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name], locale) : whole));
+    return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name], written) : whole));
   };
   t.language = locale;
+  t.locale = written;
   return t;
 };
 

@@ -41,7 +41,7 @@ function DateDivider({ moment }) {
   const wording =
     days === 0 || days === 1
       ? t(days ? "messages.yesterday" : "messages.today")
-      : date.toLocaleDateString(t.language, { weekday: "long", day: "numeric", month: "long", year });
+      : date.toLocaleDateString(t.locale, { weekday: "long", day: "numeric", month: "long", year });
   return (
     <div className="date-divider" role="separator" data-testid="date-divider">
       <span>{wording}</span>

@@ -31,7 +31,7 @@ export function ShelfBar({ shelf, categories, selecting, empty, onShelf, onSelec
               <DropdownMenu.RadioItem key={name} value={name}>
                 <Icon name={icon} size={15} />
                 <span className="shelf-name">{t(`sessions.shelf.${name}`)}</span>
-                <span className="chip-count">{sum(countsOf(categories, name)).toLocaleString(t.language)}</span>
+                <span className="chip-count">{sum(countsOf(categories, name)).toLocaleString(t.locale)}</span>
               </DropdownMenu.RadioItem>
             ))}
           </DropdownMenu.RadioGroup>

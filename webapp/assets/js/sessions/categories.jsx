@@ -39,7 +39,7 @@ function Chip({ name, count, icon, pressed, onPress, onDrop }) {
     >
       {icon && <Icon name={icon} size={14} />}
       <span className="chip-name">{name}</span>
-      {count !== undefined && <span className="chip-count">{count.toLocaleString(t.language)}</span>}
+      {count !== undefined && <span className="chip-count">{count.toLocaleString(t.locale)}</span>}
     </button>
   );
 }

@@ -17,7 +17,7 @@ const wording = (group, t, now) => {
   if (!/^\d/.test(group)) return t(`sessions.group.${group}`);
   const [year, month] = group.split("-").map(Number);
   const options = { month: "long", ...(year !== now.getFullYear() && { year: "numeric" }) };
-  return new Date(year, month).toLocaleDateString(t.language, options);
+  return new Date(year, month).toLocaleDateString(t.locale, options);
 };
 
 // The list as it is shown: headings {heading, key} and sessions {row, key, place}, pinned ones first.
@@ -37,15 +37,15 @@ export const arrange = (rows, t, now = new Date()) => {
   return entries;
 };
 
-export const brief = (moment, language) => {
+export const brief = (moment, locale) => {
   const date = new Date(moment);
   const now = new Date();
   const days = daysBefore(date, now);
-  if (days <= 0) return date.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-  if (days < 7) return date.toLocaleDateString(language, { weekday: "short" });
+  if (days <= 0) return date.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  if (days < 7) return date.toLocaleDateString(locale, { weekday: "short" });
   const year = date.getFullYear() === now.getFullYear() ? {} : { year: "2-digit" };
-  return date.toLocaleDateString(language, { day: "numeric", month: "short", ...year });
+  return date.toLocaleDateString(locale, { day: "numeric", month: "short", ...year });
 };
 
-export const inFull = (moment, language) =>
-  new Date(moment).toLocaleString(language, { dateStyle: "full", timeStyle: "short" });
+export const inFull = (moment, locale) =>
+  new Date(moment).toLocaleString(locale, { dateStyle: "full", timeStyle: "short" });

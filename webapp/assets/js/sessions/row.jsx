@@ -18,7 +18,7 @@ export const SessionRow = memo(function SessionRow({ row, place, total, t, curre
     <span className="session-facts">
       <span className="message-count">{t("sessions.messages", { count: row.total_messages })}</span>
       <time className="local-time" dateTime={moment}>
-        {brief(moment, t.language)}
+        {brief(moment, t.locale)}
       </time>
     </span>
   );
@@ -36,7 +36,7 @@ export const SessionRow = memo(function SessionRow({ row, place, total, t, curre
   );
   const shared = {
     className: news ? "session-content has-news" : "session-content",
-    title: `${title}\n${inFull(moment, t.language)}`,
+    title: `${title}\n${inFull(moment, t.locale)}`,
     tabIndex: reachable ? 0 : -1,
     "data-session": id,
   };
