@@ -1,4 +1,4 @@
--- depends: 0007_session_shelves
+-- depends: 0008_branches
 -- Search over titles and messages, in the words of any language: no stemming, no stop words.
 --
 -- What it costs, measured with a million messages of 470 characters (605 MB) on two cores: adding the generated column
@@ -138,7 +138,7 @@ BEGIN
            AND (search_chat.category IS NULL OR s.category = search_chat.category)
            AND (target_session_id IS NULL OR s.session_id = target_session_id)
     ), matching AS (
-        SELECT m.id, m.message_id, m.role, m.session_id, m."timestamp", m.search, false AS off_path,
+        SELECT m.id, m.message_id, m.role, m.session_id, m."timestamp", m.search, m.off_path,
                mine.title, mine.category, mine.is_archived
           FROM public.chat_messages AS m JOIN mine USING (session_id)
          -- IS TRUE keeps the second condition out of the index.

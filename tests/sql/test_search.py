@@ -153,6 +153,22 @@ def test_pages_follow_each_other(library: Library) -> None:
     assert len(library.found("word", result_limit=None, result_offset=None)) == 20
 
 
+def test_what_another_version_says_is_found_and_said_to_be_off_the_path(library: Library) -> None:
+    library.write("first words")
+    old = one(library.db, "SELECT message_id FROM chat_messages")[0]
+    library.db.execute(
+        "INSERT INTO chat_messages (session_id, user_id, content, edit_of) VALUES (%s, %s, 'second words', %s)",
+        [library.session, library.user, old],
+    )
+    assert [(hit["snippet"], hit["off_path"]) for hit in library.search('"words"')] == [
+        ("second \x02words\x03", False),
+        ("first \x02words\x03", True),
+    ]
+    caller = json.dumps({"x-hasura-role": "user", "x-hasura-user-id": str(library.user)})
+    library.db.execute("SELECT choose_chat_message_version(%s, %s)", [old, caller])
+    assert [hit["off_path"] for hit in library.search("words")] == [True, False]
+
+
 def test_an_answer_is_found_once_it_has_ended(library: Library) -> None:
     library.write("a streaming")
     library.db.execute(
