@@ -120,6 +120,23 @@ async def test_the_keyboard_alone_finds_and_opens(page: Page, shoot: Any) -> Non
     await expect(palette(page)).to_have_count(0)
     await expect(page).to_have_url(re.compile(r"/chat/[0-9a-f-]{36}\?message=[0-9a-f-]{36}$"))
     await expect(page.get_by_test_id("session-title")).to_have_text("A week in Lisbon")
+    await expect(page.get_by_test_id("message").filter(has_text="Tram 28")).to_be_in_viewport()
+
+
+async def test_what_another_version_says_is_opened_with_its_branch(page: Page, e2e_database: str) -> None:
+    with psycopg.connect(e2e_database, autocommit=True) as db:
+        db.execute(
+            "INSERT INTO chat_messages (session_id, user_id, content, edit_of)"
+            " SELECT m.session_id, m.user_id, 'What became of my bread?', m.message_id FROM chat_messages AS m"
+            " JOIN users AS u ON u.id = m.user_id WHERE m.content LIKE 'My bread%%' AND u.username = %s",
+            [await page.get_by_test_id("account-name").inner_text()],
+        )
+    await page.keyboard.press("Control+k")
+    await field(page).fill("bread flat")
+    await expect(options(page)).to_contain_text("Another version")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("message").filter(has_text="My bread is flat")).to_be_in_viewport()
+    await expect(page.get_by_text("What became of my bread?")).to_have_count(0)
 
 
 async def test_filters_narrow_and_what_fails_is_tried_again(page: Page, shoot: Any) -> None:
