@@ -113,6 +113,21 @@ async def test_a_file_that_is_too_large_is_refused_before_it_is_sent(
     )
 
 
+async def test_the_dialog_and_the_page_in_the_dark(stack: Stack, visitors: Any, shoot: Any) -> None:
+    ada = await visitors(stack, color_scheme="dark")
+    page = await ada.register()
+    await ask(page, "export")
+    dialog = page.get_by_role("dialog", name="Export chats")
+    await expect(dialog.get_by_text("This chat")).to_have_count(0)  # there is none yet
+    await shoot(page, "export-dialog-dark")
+    await page.keyboard.press("Escape")
+    await expect(dialog).to_have_count(0)
+    page = await data(ada)
+    await page.get_by_test_id("import-file").set_input_files(FILES / "open_webui.json")
+    await expect(page.get_by_test_id("import-summary")).to_contain_text("1 chat imported")
+    await shoot(page, "transfer-desktop-dark")
+
+
 async def test_the_page_on_a_phone_in_german_in_the_dark(stack: Stack, visitors: Any, shoot: Any) -> None:
     ada = await visitors(stack, viewport=PHONE, locale="de-DE", color_scheme="dark")
     page = await ada.tab("/register")
