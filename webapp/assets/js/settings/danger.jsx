@@ -1,8 +1,8 @@
 // What takes chats away for good: how long they are kept, and the end of the account.
 import { useState } from "react";
+import { Confirmation, Dialog } from "$/public/js/sessions/dialogs.jsx";
 import { useWords } from "$/public/js/words.js";
 import { call, forgetEverything } from "$/public/js/settings/calls.js";
-import { Dialog } from "$/public/js/settings/dialog.jsx";
 import { Choice, Outcome, PasswordField, Section } from "$/public/js/settings/parts.jsx";
 
 const KEPT_FOR = [null, 365, 90, 30];
@@ -28,24 +28,14 @@ export function Retention({ days, onChange }) {
       <Choice rows label={t("settings.retention")} value={days} options={options} onChoose={choose} />
       <Outcome outcome={outcome} />
       {asked !== null && (
-        <Dialog title={t("settings.retention.sure", { count: asked })} onClose={() => setAsked(null)}>
-          <p className="muted">{t("settings.retention.sure-text", { count: asked })}</p>
-          <div className="dialog-buttons">
-            <button type="button" className="plain-button" autoFocus onClick={() => setAsked(null)}>
-              {t("common.cancel")}
-            </button>
-            <button
-              type="button"
-              className="danger-button"
-              onClick={() => {
-                setAsked(null);
-                save(asked);
-              }}
-            >
-              {t("settings.retention.yes")}
-            </button>
-          </div>
-        </Dialog>
+        <Confirmation
+          title={t("settings.retention.sure", { count: asked })}
+          text={t("settings.retention.sure-text", { count: asked })}
+          yes={t("settings.retention.yes")}
+          no={t("common.cancel")}
+          onYes={() => save(asked)}
+          onClose={() => setAsked(null)}
+        />
       )}
     </Section>
   );
@@ -72,33 +62,35 @@ function DeleteDialog({ username, onClose, onExport, onGoing }) {
   };
   return (
     <Dialog title={t("settings.delete.sure")} onClose={onClose}>
-      <p>{t("settings.delete.text")}</p>
-      <p className="muted">
-        {t("settings.delete.export-first")}{" "}
-        <button type="button" className="text-button inline" onClick={onExport}>
-          {t("settings.delete.export")}
-        </button>
-      </p>
-      <form className="settings-form" onSubmit={remove}>
-        <input type="text" name="username" autoComplete="username" value={username} readOnly hidden />
-        <PasswordField
-          name="password"
-          label={t("settings.delete.password")}
-          complete="current-password"
-          value={password}
-          onChange={setPassword}
-          autoFocus
-        />
-        <Outcome outcome={outcome} />
-        <div className="dialog-buttons">
-          <button type="button" className="plain-button" onClick={onClose}>
-            {t("common.cancel")}
+      <div className="settings-dialog">
+        <p>{t("settings.delete.text")}</p>
+        <p className="muted">
+          {t("settings.delete.export-first")}{" "}
+          <button type="button" className="text-button inline" onClick={onExport}>
+            {t("settings.delete.export")}
           </button>
-          <button type="submit" className="danger-button" disabled={busy || !password}>
-            {t(busy ? "settings.delete.busy" : "settings.delete.yes")}
-          </button>
-        </div>
-      </form>
+        </p>
+        <form className="settings-form" onSubmit={remove}>
+          <input type="text" name="username" autoComplete="username" value={username} readOnly hidden />
+          <PasswordField
+            name="password"
+            label={t("settings.delete.password")}
+            complete="current-password"
+            value={password}
+            onChange={setPassword}
+            autoFocus
+          />
+          <Outcome outcome={outcome} />
+          <div className="dialog-buttons">
+            <button type="button" className="plain-button" onClick={onClose}>
+              {t("common.cancel")}
+            </button>
+            <button type="submit" className="danger-button" disabled={busy || !password}>
+              {t(busy ? "settings.delete.busy" : "settings.delete.yes")}
+            </button>
+          </div>
+        </form>
+      </div>
     </Dialog>
   );
 }

@@ -3,9 +3,9 @@
 import { useEffect, useId, useState } from "react";
 import { useParams } from "react-router";
 import { useAction } from "$/public/js/actions.js";
+import { Dialog } from "$/public/js/sessions/dialogs.jsx";
 import { useWords } from "$/public/js/words.js";
 import { call } from "$/public/js/settings/calls.js";
-import { Dialog } from "$/public/js/settings/dialog.jsx";
 import { Outcome } from "$/public/js/settings/parts.jsx";
 
 const LONGEST_PROMPT = 8000;
@@ -28,15 +28,17 @@ function SettingsDialog({ sessionId, onClose }) {
     call(t, "GET", path).then(({ data, detail }) => (data ? setSession(data) : setOutcome({ failed: detail })));
   }, [path]);
   return (
-    <Dialog title={t("settings.session")} onClose={onClose} className="wide">
-      {session ? (
-        <SettingsForm session={session} path={path} onClose={onClose} />
-      ) : (
-        <>
-          <Outcome outcome={outcome} />
-          {!outcome && <div className="skeleton settings-loading" aria-busy="true" />}
-        </>
-      )}
+    <Dialog title={t("settings.session")} onClose={onClose}>
+      <div className="settings-dialog wide">
+        {session ? (
+          <SettingsForm session={session} path={path} onClose={onClose} />
+        ) : (
+          <>
+            <Outcome outcome={outcome} />
+            {!outcome && <div className="skeleton settings-loading" aria-busy="true" />}
+          </>
+        )}
+      </div>
     </Dialog>
   );
 }

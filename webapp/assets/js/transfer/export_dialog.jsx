@@ -2,8 +2,8 @@
 import { useState } from "react";
 import { useParams } from "react-router";
 import { useAction } from "$/public/js/actions.js";
+import { Dialog } from "$/public/js/sessions/dialogs.jsx";
 import { useWords } from "$/public/js/words.js";
-import { Dialog } from "$/public/js/settings/dialog.jsx";
 import { ExportForm } from "$/public/js/transfer/export_form.jsx";
 
 export function ExportDialog() {
@@ -15,7 +15,9 @@ export function ExportDialog() {
   return (
     asked && (
       <Dialog title={t("transfer.export.title")} onClose={close}>
-        <ExportForm sessionId={asked.sessionId} usual="markdown" onCancel={close} onDone={close} />
+        <div className="settings-dialog">
+          <ExportForm sessionId={asked.sessionId} usual="markdown" onCancel={close} onDone={close} />
+        </div>
       </Dialog>
     )
   );
