@@ -2,8 +2,8 @@
 import { useEffect, useLayoutEffect, useRef } from "react";
 import { useWords } from "$/public/js/words.js";
 
-// Pixels. It opens upwards where it fits there, else where there is more room.
-const [GAP, MARGIN, ENOUGH, TALLEST] = [8, 8, 260, 360];
+// Pixels. It opens upwards where it fits there below the page's header, else where there is more room.
+const [GAP, MARGIN, HEADER, ENOUGH, TALLEST] = [8, 8, 62, 240, 360];
 
 export const MENU = "command-menu";
 export const optionId = (name) => `command-${name}`;
@@ -13,7 +13,7 @@ export function CommandMenu({ commands, chosen, onChoose, onRun }) {
   const list = useRef(null);
   useLayoutEffect(() => {
     const { top, bottom } = list.current.offsetParent.getBoundingClientRect();
-    const [above, below] = [top - GAP - MARGIN, innerHeight - bottom - GAP - MARGIN];
+    const [above, below] = [top - GAP - HEADER, innerHeight - bottom - GAP - MARGIN];
     const up = above >= ENOUGH || above >= below;
     Object.assign(list.current.style, {
       [up ? "bottom" : "top"]: `calc(100% + ${GAP}px)`,
