@@ -115,9 +115,9 @@ BEGIN
     IF caller IS NULL OR words IS NULL THEN
         RETURN;
     END IF;
-    -- What the index is asked for: the user, and the words that a match must have. A beginning of one to three letters
+    -- What the index is asked for: the user, and the words that a match must have. A beginning of up to five letters
     -- is not among them: the index would gather everybody's words that begin so, and reading the messages is quicker.
-    sought := querytree(regexp_replace(words::text, '''[^'']{1,3}'':\*', '!\&')::tsquery);
+    sought := querytree(regexp_replace(words::text, '''[^'']{1,5}'':\*', '!\&')::tsquery);
     key := ('''' || caller || '''')::tsquery;
     IF sought NOT IN ('', 'T') THEN
         key := key && sought::tsquery;
