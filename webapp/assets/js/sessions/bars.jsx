@@ -18,7 +18,8 @@ export function ShelfBar({ shelf, categories, selecting, empty, onShelf, onSelec
   const [open, setOpen] = useState(false);
   return (
     <div className="shelf-bar">
-      <DropdownMenu.Root open={open} onOpenChange={setOpen}>
+      <DropdownMenu.Root open={open} modal={false} onOpenChange={setOpen}>
+        {open && <div className="menu-backdrop" aria-hidden="true" />}
         <DropdownMenu.Trigger>
           <button type="button" className="shelf-button" data-testid="shelf">
             {t(`sessions.shelf.${shelf}`)}

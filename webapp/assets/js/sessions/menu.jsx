@@ -41,7 +41,9 @@ export function SessionMenu({ place, rows, categories, onClose, onRename, onSele
   const fine = matchMedia("(hover: hover)").matches; // a pointer, and so, likely, keys
   const pinned = rows.every((other) => other.is_pinned);
   return (
-    <DropdownMenu.Root open onOpenChange={(open) => !open && onClose()}>
+    // Not "modal": that would hide a page from screen readers in which the keyboard can still be.
+    <DropdownMenu.Root open modal={false} onOpenChange={(open) => !open && onClose()}>
+      <div className="menu-backdrop" aria-hidden="true" />
       <DropdownMenu.Trigger>
         <span className="menu-anchor" style={place} aria-hidden="true" />
       </DropdownMenu.Trigger>
