@@ -138,21 +138,21 @@ BEGIN
            AND (search_chat.category IS NULL OR s.category = search_chat.category)
            AND (target_session_id IS NULL OR s.session_id = target_session_id)
     ), matching AS (
-        SELECT m.id, m.message_id, m.role, m.session_id, m."timestamp", m.search, m.off_path,
-               mine.title, mine.category, mine.is_archived
-          FROM public.chat_messages AS m JOIN mine USING (session_id)
-         -- IS TRUE keeps the second condition out of the index.
+        SELECT m.id, m.message_id, m.role, m.session_id, m."timestamp", m.search, m.off_path
+          FROM public.chat_messages AS m
+         -- IS TRUE keeps the second condition out of the index, and has the sessions hashed: a join would compare each
+         -- message with each session, because the planner expects few of both.
          WHERE m.search @@ key AND (m.search @@ words) IS TRUE AND m.user_id = caller
+           AND (m.session_id IN (SELECT mine.session_id FROM mine)) IS TRUE
            AND (message_role IS NULL OR m.role = message_role)
            AND (since IS NULL OR m."timestamp" >= since) AND (until IS NULL OR m."timestamp" < until)
          ORDER BY m.id DESC LIMIT 1000
     ), hits AS (
-        SELECT id, message_id, role, session_id, title, category, is_archived, off_path, "timestamp",
+        SELECT id, message_id, role, session_id, off_path, "timestamp",
                round(ts_rank(search, words)::numeric, 2)::real AS rank
           FROM matching
         UNION ALL
-        SELECT NULL, NULL, NULL, session_id, title, category, is_archived, false, updated_at,
-               round(ts_rank(search, words)::numeric, 2)::real
+        SELECT NULL, NULL, NULL, session_id, false, updated_at, round(ts_rank(search, words)::numeric, 2)::real
           FROM mine
          WHERE search @@ words AND message_role IS NULL AND target_session_id IS NULL
            AND (since IS NULL OR updated_at >= since) AND (until IS NULL OR updated_at < until)
@@ -162,13 +162,13 @@ BEGIN
          ORDER BY place
          LIMIT least(greatest(coalesce(result_limit, 20), 0), 101) OFFSET greatest(coalesce(result_offset, 0), 0)
     )
-    SELECT page.place::integer, caller, page.session_id, page.message_id, page.role, page.title, page.category,
-           page.is_archived, page.off_path,
-           CASE WHEN page.id IS NULL THEN public.chat_search_snippet(page.title, whole, single)
+    SELECT page.place::integer, caller, page.session_id, page.message_id, page.role, mine.title, mine.category,
+           mine.is_archived, page.off_path,
+           CASE WHEN page.id IS NULL THEN public.chat_search_snippet(mine.title, whole, single)
                 ELSE (SELECT public.chat_search_snippet(m.content, whole, single)
                         FROM public.chat_messages AS m WHERE m.id = page.id) END,
            page.rank, page."timestamp"
-      FROM page ORDER BY page.place;
+      FROM page JOIN mine USING (session_id) ORDER BY page.place;
 END;
 $$;
 
