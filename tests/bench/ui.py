@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, async_playwright
 from rich.console import Console
 
 from tests.bench.ui_world import CHATS, LONG, MESSAGES, NAME, OPENED, PASSWORD, world
@@ -173,15 +173,20 @@ async def _many_chats(
     await page.evaluate("meter.usable()")
     await page.get_by_test_id("session-item").first.wait_for()
     rows = page.get_by_test_id("session-item")
-    first, again = [], []
+    first, again, work = [], [], []
+    clock = await context.new_cdp_session(page)
+    await clock.send("Performance.enable", {"timeDomain": "threadTicks"})
     there = [title for title in OPENED if await rows.filter(has_text=title).count()]
+    work.append(await _worked(clock))
     for title in there:
         first.append(await page.evaluate("title => meter.opens(title)", title))
         await page.wait_for_timeout(100)
+    work.append(await _worked(clock))
     for _ in range(10):
         for title in there[-2:]:
             again.append(await page.evaluate("title => meter.opens(title)", title))
             await page.wait_for_timeout(100)
+    work.append(await _worked(clock))
     scrolled = await page.evaluate(f"meter.scrolls('session-item', 60, {options.seconds})")
     held = await _held(page)
     await context.close()
@@ -192,11 +197,21 @@ async def _many_chats(
         ),
         (f"the same, back to one seen before, {len(again)} clicks", _times(again)),
         (
+            "processor time of the page's own thread for each of these clicks, mean",
+            f"{(work[1] - work[0]) / len(first):,.0f} ms, {(work[2] - work[1]) / len(again):,.0f} ms",
+        ),
+        (
             f"scrolling {CHATS:,} chats for {options.seconds:g} s, {scrolled['moved']:,.0f} pixels: time of a frame",
             _frames(scrolled),
         ),
         ("the most elements meanwhile; memory afterwards", f"{scrolled['nodes']:,}; {held['heap']:.1f} MiB"),
     ]
+
+
+async def _worked(session: CDPSession) -> float:
+    """Milliseconds of processor time of the page's thread so far: what else the machine does is not in it."""
+    metrics = {m["name"]: m["value"] for m in (await session.send("Performance.getMetrics"))["metrics"]}
+    return metrics["ThreadTime"] * 1000
 
 
 async def _held(page: Page) -> dict[str, float]:
