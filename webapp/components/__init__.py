@@ -1,7 +1,6 @@
 """What the pages are made of.
 
-chat_interface → sidebar (sidebar_header, new_chat_section, sessions_list → session_item with session_content and
-session_actions) and welcome or chat_area (session_header, messages_container → message → question or answer,
+chat_interface → sidebar (sidebar_header, new_chat_section, Sessions, account) and welcome or chat_area (session_header, messages_container → message → question or answer,
 input_form with Composer and error_display). What the browser does by itself is in assets/js.
 """
 

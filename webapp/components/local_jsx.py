@@ -124,14 +124,6 @@ class SignOutButton(rx.Component):
     on_sign_out: rx.EventHandler[rx.event.no_args_event_spec]
 
 
-class LocalTime(rx.Component):
-    library = "$/public/js/local_time.jsx"
-    tag = "LocalTime"
-
-    moment: rx.Var[str]
-    brief: rx.Var[bool]
-
-
 class Everywhere(rx.Component):
     """Once a page: shortcuts and their overview, announcements, language and theme of the document."""
 

@@ -8,10 +8,6 @@ TITLE_LENGTH = 60
 DEFAULT_TITLE = "New chat"
 
 
-def shorten(title: str, length: int = 40) -> str:
-    return title if len(title) <= length else title[: length - 1] + "…"
-
-
 def title_from(text: str) -> str:
     """A session's name, from its first message: its first line, cut at a word."""
     line = " ".join(text.strip().splitlines()[0].split()) if text.strip() else ""
