@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path  # noqa: TC003  typer reads it
 from typing import Annotated
 
 import typer
 
 from backend import doctor as checks
 from backend import stack
+from backend.backup import BackupError
+from backend.backup import backup as write_backup
+from backend.backup import restore as restore_backup
 from backend.development_token import TokenRefused, token_of
+from backend.embedded_postgres import EmbeddedPostgresError
 from backend.installation import ADMIN_SECRET, Installation, InstallationError
 from backend.metadata_export import ExportFailed, export_metadata
 from backend.migrations import MigrationError, expected_version
 from backend.migrations import migrate as apply_migrations
+from backend.reachable_database import to_restore, to_save
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Named chat sessions over Hasura and PostgreSQL."
@@ -94,6 +100,47 @@ def doctor(
         mark = typer.style("ok   ", fg="green") if finding.ok else typer.style("wrong", fg="red")
         typer.echo(f"{mark}  {finding.subject}: {finding.text}")
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file when it is there.")] = False,
+) -> None:
+    """Save the whole database in one compressed file, while everything runs."""
+    if file.exists() and not force:
+        raise _failure(BackupError(f"{file} is there already: --force replaces it"))
+    try:
+        with to_save(Installation()) as url:
+            made = write_backup(url, file, _progress)
+    except (InstallationError, EmbeddedPostgresError, BackupError, OSError) as error:
+        raise _failure(error) from None
+    typer.echo(
+        f"{file}: {sum(made.rows.values()):,} rows in {len(made.rows)} tables, schema {made.schema_version}"
+    )
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `chat-sessions backup` wrote.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace everything that is in the database.")
+    ] = False,
+) -> None:
+    """Bring a backup back into the database, all or nothing. The stack must be stopped."""
+    try:
+        with to_restore(Installation()) as url:
+            restored = restore_backup(url, file, _progress, replace=force)
+            applied = apply_migrations(url)
+    except (InstallationError, EmbeddedPostgresError, BackupError, MigrationError, OSError) as error:
+        raise _failure(error) from None
+    for name in applied:
+        typer.echo(f"applied {name}")
+    typer.echo(f"restored and counted: {sum(restored.rows.values()):,} rows in {len(restored.rows)} tables")
+
+
+def _progress(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 def _failure(error: Exception) -> typer.Exit:
