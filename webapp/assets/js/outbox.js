@@ -77,10 +77,11 @@ const remove = (owner, id) => {
 };
 
 // Throws when this browser's storage is full.
-export const add = (owner, { id, sessionId, title, text }) => {
+// `editOf` is the question that this one is written instead of.
+export const add = (owner, { id, sessionId, title, text, editOf }) => {
   const last = items(owner).at(-1)?.at ?? 0;
   const at = Math.max(Date.now(), last + 1);
-  const item = { id, sessionId, title, text, at, state: "pending", problem: "", tries: 0, next: 0 };
+  const item = { id, sessionId, title, text, editOf, at, state: "pending", problem: "", tries: 0, next: 0 };
   localStorage.setItem(prefix(owner) + id, JSON.stringify(item));
   changed();
   deliver(owner);
@@ -146,6 +147,7 @@ const trySend = async (owner, item) => {
       message_id: item.id,
       content: item.text,
       title: item.title,
+      edit_of: item.editOf,
     });
     if (answer.ok) {
       update(owner, item.id, { state: "sent", problem: "", next: Date.now() + KEEP_SENT });

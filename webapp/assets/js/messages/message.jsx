@@ -1,13 +1,29 @@
 // One message: a question or an answer, what stands above it, and what can be done with it.
-import { memo, useState } from "react";
-import { Check, ChevronLeft, ChevronRight, CircleAlert, CircleStop, Copy, RefreshCw, Scissors } from "lucide-react";
+import { memo, useEffect, useState } from "react";
+import {
+  Check,
+  ChevronLeft,
+  ChevronRight,
+  CircleAlert,
+  CircleStop,
+  Copy,
+  Pencil,
+  Quote,
+  RefreshCw,
+  Scissors,
+  ThumbsDown,
+  ThumbsUp,
+  Trash2,
+} from "lucide-react";
+import { act } from "$/public/js/actions.js";
 import { useLiveAnswer } from "$/public/js/messages/live_answer.js";
 import { LocalTime } from "$/public/js/local_time.jsx";
+import { EditField } from "$/public/js/messages/edit_field.jsx";
 import { Markdown } from "$/public/js/messages/markdown.jsx";
 import { Plain } from "$/public/js/messages/plain_text.jsx";
 import { useWords } from "$/public/js/words.js";
 
-export const Message = memo(function Message({ row, day, fresh, reachable, lit, actions }) {
+export const Message = memo(function Message({ row, day, fresh, reachable, lit, editing, actions }) {
   const t = useWords();
   const own = row.role === "user";
   return (
@@ -27,7 +43,7 @@ export const Message = memo(function Message({ row, day, fresh, reachable, lit, 
         data-role={row.role}
         data-status={row.status}
       >
-        {own ? <Question row={row} actions={actions} /> : <Answer row={row} reachable={reachable} actions={actions} />}
+        {own ? <Question row={row} editing={editing} actions={actions} /> : <Answer row={row} reachable={reachable} actions={actions} />}
       </article>
     </>
   );
@@ -49,20 +65,24 @@ function DateDivider({ moment }) {
   );
 }
 
-function Question({ row, actions }) {
+function Question({ row, editing, actions }) {
   const t = useWords();
+  if (editing) return <EditField row={row} actions={actions} />;
   return (
     <>
       <div className="message-bubble">
         <Plain text={row.content} />
       </div>
       <footer className="message-facts">
-        <Versions row={row} label={t("messages.versions-of-question")} onChoose={actions.onChoose} />
-        <LocalTime moment={row.timestamp} brief={false} />
-        <Check size={13} aria-label={t("messages.sent")} role="img" />
         <span className="message-actions">
           <CopyButton text={row.content} />
+          <IconButton icon={Pencil} label={t("messages.edit")} onClick={() => actions.edit(row.message_id)} data-testid="edit" />
+          <QuoteButton row={row} />
+          <DeleteButton row={row} actions={actions} />
         </span>
+        <Versions row={row} label={t("messages.versions-of-question")} onChoose={actions.choose} />
+        <LocalTime moment={row.timestamp} brief={false} />
+        <Check size={13} aria-label={t("messages.sent")} role="img" />
       </footer>
     </>
   );
@@ -79,7 +99,7 @@ function Answer({ row, reachable, actions }) {
         <Outcome row={row} actions={actions} />
       </div>
       <footer className="message-facts">
-        <Versions row={row} label={t("messages.versions-of-answer")} onChoose={actions.onChoose} />
+        <Versions row={row} label={t("messages.versions-of-answer")} onChoose={actions.choose} />
         {writing ? (
           // With every server away nobody is left to say that the answer has broken off.
           <span>{t(reachable ? "messages.answering" : "messages.waiting")}</span>
@@ -89,14 +109,67 @@ function Answer({ row, reachable, actions }) {
             <span className="message-actions">
               {row.content && <CopyButton text={row.content} />}
               {row.status === "complete" && (
-                <IconButton icon={RefreshCw} label={t("messages.regenerate")} onClick={() => actions.onRegenerate(row.message_id)} data-testid="regenerate" />
+                <IconButton
+                  icon={RefreshCw}
+                  label={t("messages.regenerate")}
+                  onClick={() => actions.regenerate(row.message_id)}
+                  data-testid="regenerate"
+                />
               )}
+              {row.content && <Ratings row={row} actions={actions} />}
+              {row.content && <QuoteButton row={row} />}
+              <DeleteButton row={row} actions={actions} />
             </span>
           </>
         )}
       </footer>
     </>
   );
+}
+
+// Shown at once; what the server has of it comes with the row.
+function Ratings({ row, actions }) {
+  const t = useWords();
+  const [given, setGiven] = useState(null);
+  useEffect(() => setGiven(null), [row.rating]);
+  const rating = given ?? row.rating;
+  const rate = (wanted) => {
+    const now = rating === wanted ? "" : wanted;
+    setGiven(now);
+    actions.rate(row.message_id, now);
+  };
+  return [
+    ["up", ThumbsUp, "messages.good"],
+    ["down", ThumbsDown, "messages.bad"],
+  ].map(([way, icon, label]) => (
+    <IconButton
+      key={way}
+      icon={icon}
+      label={t(label)}
+      aria-pressed={rating === way}
+      onClick={() => rate(way)}
+      data-testid={`rate-${way}`}
+    />
+  ));
+}
+
+// What is marked of the message, or else all of it.
+function QuoteButton({ row }) {
+  const t = useWords();
+  const quote = ({ currentTarget }) => {
+    const marked = getSelection();
+    const inside = currentTarget.closest("article").contains(marked.anchorNode) && !marked.isCollapsed;
+    act("quote", { text: (inside && marked.toString().trim()) || row.content });
+  };
+  // The button must not take away what is marked.
+  return (
+    <IconButton icon={Quote} label={t("messages.quote")} onMouseDown={(event) => event.preventDefault()} onClick={quote} data-testid="quote" />
+  );
+}
+
+function DeleteButton({ row, actions }) {
+  const t = useWords();
+  return <IconButton icon={Trash2} label={t("messages.delete")} onClick={() => actions.remove(row)} data-testid="delete" />;
 }
 
 const Typing = ({ label }) => (
@@ -125,11 +198,11 @@ function Outcome({ row, actions }) {
       <span className="outcome-words">{words}</span>
       <span className="outcome-actions">
         {row.content && (
-          <button type="button" className="plain-button" onClick={() => actions.onContinue(row.message_id)} data-testid="continue">
+          <button type="button" className="plain-button" onClick={() => actions.goOn(row.message_id)} data-testid="continue">
             {t("messages.continue")}
           </button>
         )}
-        <button type="button" className="plain-button" onClick={() => actions.onRegenerate(row.message_id)} data-testid="regenerate">
+        <button type="button" className="plain-button" onClick={() => actions.regenerate(row.message_id)} data-testid="regenerate">
           {t("messages.regenerate")}
         </button>
       </span>

@@ -6,9 +6,21 @@ import { Virtuoso } from "react-virtuoso";
 import { forget, useOutbox, useOwner } from "$/public/js/outbox.js";
 import { useWords } from "$/public/js/words.js";
 import { useAction } from "$/public/js/actions.js";
+import { DeleteDialog } from "$/public/js/messages/delete_dialog.jsx";
 import { Message } from "$/public/js/messages/message.jsx";
 import { PendingMessage, belongs, isBehind } from "$/public/js/messages/pending.jsx";
-import { close, hear, loadNewer, loadOlder, lookAt, open, setAtEnd, show, toNewest, useHistory } from "$/public/js/messages/store.js";
+import {
+  close,
+  hear,
+  loadNewer,
+  loadOlder,
+  lookAt,
+  open,
+  setAtEnd,
+  toNewest,
+  useHistory,
+  watch,
+} from "$/public/js/messages/store.js";
 
 const NEAR = 80;
 // How far beyond the screen messages are drawn already (pixels), and when more are asked for (messages).
@@ -72,7 +84,7 @@ const components = {
   Footer: () => <div className="messages-end" />,
 };
 
-export function MessageList({ owner: told, live, reachable, longest, onContinue, onRegenerate, onChoose }) {
+export function MessageList({ owner: told, live, reachable, longest, onContinue, onRegenerate, onChoose, onRate, onDelete }) {
   const t = useWords();
   const owner = useOwner(told);
   const { session_id: sessionId = "" } = useParams();
@@ -149,19 +161,46 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
   useEffect(() => setAtEnd(!away && view.attached), [away, view.attached]);
   useEffect(() => () => setAtEnd(true), []);
 
+  const [editing, setEditing] = useState("");
+  const [deleting, setDeleting] = useState(null);
+  const handlers = useRef({});
+  handlers.current = { onContinue, onRegenerate, onChoose, onRate, onDelete };
   const actions = useMemo(
-    () => ({ onContinue, onRegenerate, onChoose, owner, sessionId, longest }),
-    [onContinue, onRegenerate, onChoose, owner, sessionId, longest],
+    () => ({
+      owner,
+      sessionId,
+      longest,
+      edit: setEditing,
+      remove: setDeleting,
+      goOn: (id) => {
+        handlers.current.onContinue(id);
+        watch(sessionId, id);
+      },
+      regenerate: (id) => handlers.current.onRegenerate(id),
+      choose: (id) => handlers.current.onChoose(id),
+      rate: (id, rating) => handlers.current.onRate(id, rating),
+    }),
+    [owner, sessionId, longest],
   );
-  const context = useMemo(() => ({ t, view, actions, reachable, flashed }), [t, view, actions, reachable, flashed]);
+  const context = useMemo(
+    () => ({ t, view, actions, reachable, flashed, editing }),
+    [t, view, actions, reachable, flashed, editing],
+  );
 
+  const last = (wanted) => view.rows.findLast(wanted);
+  useAction("edit-last", () => {
+    const question = last((row) => row.role === "user");
+    if (!question) return;
+    list.current?.scrollToIndex({ index: view.rows.indexOf(question), align: "center" });
+    setEditing(question.message_id);
+  });
   useAction("regenerate-last", () => {
-    const last = view.rows.findLast((row) => row.role === "assistant" && row.status !== "streaming");
-    if (last) onRegenerate(last.message_id);
+    const answer = last((row) => row.role === "assistant");
+    if (answer && answer.status !== "streaming") onRegenerate(answer.message_id);
   });
   useAction("copy-last", () => {
-    const last = view.rows.findLast((row) => row.role === "assistant" && row.content);
-    if (last) navigator.clipboard?.writeText(last.content);
+    const answer = last((row) => row.role === "assistant" && row.content);
+    if (answer) navigator.clipboard?.writeText(answer.content);
   });
 
   // What waited to be sent stood alone until there were messages above it: then it is another list.
@@ -202,11 +241,19 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
             if (start < SOON) loadOlder(sessionId);
             if (endIndex - view.first > items.length - SOON) loadNewer(sessionId);
           }}
-          itemContent={(_, item, { actions: does, reachable: reached, flashed: lit }) =>
+          itemContent={(_, item, { actions: does, reachable: reached, flashed: lit, editing: edited }) =>
             item.pending ? (
               <PendingMessage item={item.pending} behind={item.behind} owner={does.owner} />
             ) : (
-              <Message item={item} row={item.row} day={item.day} fresh={item.fresh} reachable={reached} lit={lit === item.key} actions={does} />
+              <Message
+                row={item.row}
+                day={item.day}
+                fresh={item.fresh}
+                reachable={reached}
+                lit={lit === item.key}
+                editing={edited === item.key}
+                actions={does}
+              />
             )
           }
         />
@@ -215,6 +262,9 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
         <button type="button" className="jump-button" data-testid="jump-to-latest" onClick={() => toEnd("smooth")}>
           {t("messages.to-latest")}
         </button>
+      )}
+      {deleting && (
+        <DeleteDialog row={deleting} onDelete={() => onDelete(deleting.message_id)} onClose={() => setDeleting(null)} />
       )}
     </div>
   );

@@ -11,14 +11,27 @@ const OLDER = 100;
 const START = 1_000_000;
 const LONGEST_WAIT = 5000;
 
-const NOTHING = Object.freeze({ rows: [], first: START, epoch: 0, ready: false, older: false, attached: true, failed: false, newAfter: null, target: null });
+const NOTHING = Object.freeze({
+  rows: [],
+  first: START,
+  epoch: 0,
+  ready: false,
+  older: false,
+  attached: true,
+  failed: false,
+  newAfter: null,
+  target: null,
+});
 const sessions = new Map();
 const listeners = new Set();
 
 const entryOf = (id) => {
   let entry = sessions.get(id);
   if (!entry) {
-    entry = { id, ...NOTHING, before: null, after: null, live: null, heardAt: 0, anchor: "", tries: 0, busy: {}, shown: NOTHING, opened: false };
+    const { rows, first, epoch, ready, failed, newAfter, target } = NOTHING;
+    entry = { id, rows, first, epoch, ready, failed, newAfter, target, shown: NOTHING };
+    Object.assign(entry, { revision: 0, before: null, after: null, live: null, heardAt: 0 });
+    Object.assign(entry, { anchor: "", tries: 0, busy: {}, opened: false });
   }
   sessions.delete(id);
   sessions.set(id, entry); // the last one is the one that was used last
@@ -40,6 +53,15 @@ const subscribe = (listener) => {
   return () => listeners.delete(listener);
 };
 
+// Whether the newest message is in view.
+let atEnd = true;
+export const setAtEnd = (now) => {
+  if (now === atEnd) return;
+  atEnd = now;
+  listeners.forEach((listener) => listener());
+};
+export const useAtEnd = () => useSyncExternalStore(subscribe, () => atEnd, () => true);
+
 // Keeps the place of what is being read: the others count from it. Without any common row it is another stretch.
 const put = (entry, placed) => {
   const held = new Map(entry.rows.map((row, place) => [row.message_id, place]));
@@ -59,7 +81,9 @@ const inOrder = (a, b) => a.place - b.place;
 const takeNewest = (entry, page) => {
   const oldest = page.rows[0]?.place ?? 0;
   const older = entry.rows.filter((row) => row.place < oldest);
-  const touches = entry.after === null && entry.rows.some((row) => row.place >= oldest);
+  const same = entry.revision === page.revision && entry.after === null;
+  const touches = same && entry.rows.some((row) => row.place >= oldest);
+  entry.revision = page.revision;
   if (page.before === null || !touches) {
     entry.before = page.before;
     put(entry, page.rows);
@@ -70,6 +94,14 @@ const takeNewest = (entry, page) => {
 const heard = (entry) => {
   const { live } = entry;
   if (!live || !entry.ready) return;
+  if (live.revision !== entry.revision) {
+    const beyond = live.full && entry.rows.some((row) => !live.ids.some(([id]) => id === row.id));
+    if (beyond || entry.after !== null) {
+      reload(entry);
+      return;
+    }
+    entry.revision = live.revision;
+  }
   const fresh = new Map(live.rows.map((row) => [row.id, row]));
   if (entry.after !== null) {
     // The reader is elsewhere: what is here is kept as it is now.
@@ -85,6 +117,28 @@ const heard = (entry) => {
   }
   if (!live.full) entry.before = null;
   put(entry, [...(live.full ? entry.rows.filter((row) => row.place < newest[0].place) : []), ...newest]);
+};
+
+// What was read before is old: anew, around what is being looked at.
+const reload = async (entry) => {
+  if (atEnd && entry.after === null) {
+    refresh(entry);
+    return;
+  }
+  if (entry.busy.reload) return;
+  entry.busy.reload = true;
+  const began = performance.now();
+  try {
+    const page = await fetchPage(entry.id, { around: entry.anchor, limit: OLDER });
+    Object.assign(entry, { before: page.before, after: page.after, revision: page.revision });
+    put(entry, page.rows);
+    if (entry.heardAt > began && entry.live.revision !== page.revision) setTimeout(() => reload(entry), 250);
+    publish(entry);
+  } catch {
+    refresh(entry); // what was looked at is gone, too
+  } finally {
+    entry.busy.reload = false;
+  }
 };
 
 // One request of a kind at a time; what is asked for meanwhile is asked for once more afterwards.
@@ -169,7 +223,8 @@ const more = async (entry, kind, query, take) => {
   const { epoch } = entry;
   try {
     const page = await fetchPage(entry.id, query);
-    if (entry.epoch === epoch) take(page);
+    if (page.revision !== entry.revision) reload(entry);
+    else if (entry.epoch === epoch) take(page);
     entry.failed = false;
   } catch {
     entry.failed = true;
@@ -208,7 +263,8 @@ export const loadNewer = (sessionId) => {
 export const toNewest = (sessionId) => {
   const entry = entryOf(sessionId);
   if (entry.after === null) return;
-  Object.assign(entry, { rows: [], before: null, after: null, ready: false, first: START, target: null, epoch: entry.epoch + 1 });
+  Object.assign(entry, { rows: [], before: null, after: null, ready: false, first: START, target: null });
+  entry.epoch += 1;
   publish(entry);
   refresh(entry);
 };
@@ -224,11 +280,29 @@ export const show = async (sessionId, messageId) => {
   publish(entry);
   try {
     const page = await fetchPage(sessionId, { around: messageId });
-    Object.assign(entry, { rows: page.rows, before: page.before, after: page.after, ready: true, failed: false, first: START, epoch: entry.epoch + 1, target: { id: messageId } });
+    const { rows, before, after, revision } = page;
+    const epoch = entry.epoch + 1;
+    Object.assign(entry, { rows, before, after, revision, epoch, ready: true, failed: false, first: START });
+    entry.target = { id: messageId };
     publish(entry);
   } catch {
     refresh(entry); // it is gone: the newest ones, then
   }
+};
+
+// A message further up than the state follows has just been acted upon: what becomes of it is asked for.
+export const watch = async (sessionId, messageId, wait = 600) => {
+  const entry = sessions.get(sessionId);
+  const row = entry?.rows.find((other) => other.message_id === messageId);
+  if (!row || entry.live?.ids.some(([id]) => id === row.id)) return;
+  await new Promise((go) => setTimeout(go, wait));
+  const page = await fetchPage(sessionId, { around: messageId, limit: 2 }).catch(() => null);
+  const now = page?.rows.find((other) => other.message_id === messageId);
+  if (now && now.stamp !== row.stamp) {
+    entry.rows = entry.rows.map((other) => (other.message_id === messageId ? now : other));
+    publish(entry);
+  }
+  if (current === sessionId && now?.status === "streaming") watch(sessionId, messageId, 2000);
 };
 
 // What the reader looks at: the place that is kept when messages come and go.
@@ -243,15 +317,6 @@ export const useHistory = (sessionId) =>
     () => (sessionId ? sessions.get(sessionId)?.shown ?? NOTHING : NOTHING),
     () => NOTHING,
   );
-
-// Whether the newest message is in view.
-let atEnd = true;
-export const setAtEnd = (now) => {
-  if (now === atEnd) return;
-  atEnd = now;
-  listeners.forEach((listener) => listener());
-};
-export const useAtEnd = () => useSyncExternalStore(subscribe, () => atEnd, () => true);
 
 if (typeof window !== "undefined") {
   window.addEventListener("online", () => {
