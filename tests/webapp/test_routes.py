@@ -123,6 +123,31 @@ async def test_a_message_is_delivered_once_the_backend_has_the_turn(
     }
 
 
+async def test_an_edited_question_says_which_one_it_replaces(
+    backend: Backend, api: Api, logins: Logins
+) -> None:
+    backend.streams = lambda: events(turn("r1", 0))
+    edit = {**DELIVERY, "edit_of": str(UUID(int=9))}
+    assert await deliver(await sign_in(logins, api), edit) == (204, {})
+    assert json.loads(backend.asked[-1].content)["edit_of"] == edit["edit_of"]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "around=x", "more=1", "limit=ten"])
+async def test_a_page_of_history_is_asked_for_in_one_way(logins: Logins, api: Api, query: str) -> None:
+    transport = httpx.ASGITransport(APP)
+    cookies = {NAME: await sign_in(logins, api)}
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", cookies=cookies) as http:
+        answer = await http.get(f"/history/{UUID(int=1)}?{query}")
+    assert (answer.status_code, "retry_after" in answer.json()) == (422, False)
+
+
+async def test_no_history_for_whoever_is_not_signed_in(logins: Logins) -> None:
+    transport = httpx.ASGITransport(APP)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
+        assert (await http.get(f"/history/{UUID(int=1)}")).status_code == 401
+        assert (await http.get("/history/no-uuid")).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("answer", "status", "retry_after"),
     [
@@ -159,6 +184,7 @@ async def test_a_refusal_says_whether_and_when_to_try_again(
         {**DELIVERY, "session_id": "1"},
         {**DELIVERY, "title": "another"},
         {**DELIVERY, "more": 1},
+        {**DELIVERY, "edit_of": "the last one"},
         b" " * 2_000_000,
     ],
 )

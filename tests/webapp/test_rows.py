@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.services.hasura_client import ChatMessage
-from webapp.state.message_rows import PAGE, MessageRow, Window, read_up_to
+from backend.services.hasura_client import ChatMessage, MessagePage
+from webapp.state.message_rows import MessageRow, Window, read_up_to
 from webapp.state.session_rows import WINDOW, SessionRow, news
 from webapp.state.titles import TITLE_LENGTH, title_from
 
@@ -49,8 +49,12 @@ def messages(start: int, end: int) -> list[ChatMessage]:
     return [message(number) for number in range(start, end)]
 
 
-def window(stored: list[ChatMessage], known: dict[int, str] | None = None) -> Window:
-    return Window.of("s", stored, known or {})
+def page_of(stored: list[ChatMessage], **values: Any) -> MessagePage:
+    return MessagePage.model_validate({"items": stored, "revision": 0} | values)
+
+
+def window(stored: list[ChatMessage], known: dict[int, str] | None = None, **values: Any) -> Window:
+    return Window.of("s", page_of(stored, **values), known or {})
 
 
 def test_a_page_is_told_of_each_message_and_given_those_that_it_does_not_know() -> None:
@@ -64,8 +68,8 @@ def test_a_page_is_told_of_each_message_and_given_those_that_it_does_not_know() 
 
 
 def test_only_a_full_window_leaves_room_for_older_messages() -> None:
-    assert not window(messages(1, PAGE)).full
-    assert window(messages(1, PAGE + 1)).full
+    assert not window(messages(1, 9)).full
+    assert window(messages(1, 9), next_cursor="there is more").full
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.text(max_size=3)), min_size=1))

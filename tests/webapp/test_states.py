@@ -10,7 +10,7 @@ import pytest
 import reflex as rx
 
 from backend.services.hasura_client import ChatMessage, ChatSession, Shelf
-from tests.webapp.test_rows import message
+from tests.webapp.test_rows import message, page_of
 from webapp.state import ChatHistory
 from webapp.state.session_rows import WINDOW, SessionRow
 
@@ -109,30 +109,32 @@ def writing(number: int, **values: Any) -> ChatMessage:
 
 
 async def test_the_newest_answer_under_way_is_the_one_to_stop(history: ChatHistory) -> None:
-    history._take_window([message(1), writing(2), writing(3), message(4)])
+    history._take_window(page_of([message(1), writing(2), writing(3), message(4)]))
     assert history.answering_id == str(UUID(int=3))
     assert history.read_until == 1
-    history._take_window([message(1)])
+    history._take_window(page_of([message(1)]))
     assert history.answering_id == ""
 
 
 async def test_the_page_is_told_only_of_changes(history: ChatHistory) -> None:
     history._show(str(UUID(int=1)))
-    history._take_window([message(1), writing(2)])
+    history._take_window(page_of([message(1), writing(2)]))
     told = history.live
     assert [row["id"] for row in told["rows"]] == [1, 2]
-    history._take_window([message(1), writing(2, content="some words")])
+    history._take_window(page_of([message(1), writing(2, content="some words")]))
     assert history.live == told, "the words of an answer under way travel elsewhere"
-    history._take_window([message(1), message(2, role="assistant", content="some words, and the end")])
+    history._take_window(
+        page_of([message(1), message(2, role="assistant", content="some words, and the end")])
+    )
     assert [row["content"] for row in history.live["rows"]] == ["some words, and the end"]
-    history._take_window([])
+    history._take_window(page_of([]))
     assert (history.live["ids"], history.live["rows"]) == ([], [])
 
 
 async def test_another_chat_starts_without_the_messages_and_errors_of_the_last(
     history: ChatHistory,
 ) -> None:
-    history._take_window([message(1), writing(2)])
+    history._take_window(page_of([message(1), writing(2)]))
     history.error = "x"
     history._show(str(UUID(int=5)))
     assert (history.live, history.answering_id, history.error, history.loading) == ({}, "", "", True)

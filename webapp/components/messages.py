@@ -40,6 +40,8 @@ class MessageList(rx.Component):
     on_continue: rx.EventHandler[rx.event.passthrough_event_spec(str)]
     on_regenerate: rx.EventHandler[rx.event.passthrough_event_spec(str)]
     on_choose: rx.EventHandler[rx.event.passthrough_event_spec(str)]
+    on_rate: rx.EventHandler[rx.event.passthrough_event_spec(str, str)]
+    on_delete: rx.EventHandler[rx.event.passthrough_event_spec(str)]
 
 
 def messages_container() -> rx.Component:
@@ -51,6 +53,8 @@ def messages_container() -> rx.Component:
         on_continue=ChatHistory.continue_answer,
         on_regenerate=ChatHistory.regenerate_answer,
         on_choose=ChatHistory.choose_version,
+        on_rate=ChatHistory.rate_answer,
+        on_delete=ChatHistory.delete_message,
     )
 
 

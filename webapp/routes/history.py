@@ -40,16 +40,16 @@ class Wanted(BaseModel):
 
 
 async def history(request: Request) -> Response:
-    """``{"session_id", "rows", "before", "after", "new_after"}``: rows (`MessageRow.as_json`) oldest first, cursors
-    of the pages before and after, null where there is none. Without a cursor: the newest, and the row id after which
-    all is new to the reader (null where nothing is).
+    """``{"session_id", "revision", "rows", "before", "after", "new_after"}``: rows (`MessageRow.as_json`) oldest first,
+    cursors of the pages before and after, null where there is none. Of the newest page also the row id after which all
+    is new to the reader, null where nothing is.
     """
     words = words_of_request(request)
     session_id: UUID = request.path_params["session_id"]
     try:
         wanted = Wanted.model_validate(dict(request.query_params))
     except ValueError:  # pydantic's own is one
-        return refuse(422, words("errors.gone"))
+        return refuse(422, words("errors.unknown"))
     login_id = login_cookie.read(request.headers.get("cookie", ""))
     try:
         body = await with_token(login_id, lambda token: _page(token, session_id, wanted))
@@ -60,10 +60,19 @@ async def history(request: Request) -> Response:
 
 async def _page(token: str, session_id: UUID, wanted: Wanted) -> dict[str, Any]:
     client = services().graphql
-    page = await client.get_chat_messages(token, session_id, limit=wanted.limit, cursor=wanted.before)
-    rows = [MessageRow.of(message).as_json() for message in page.items]
-    body = {"rows": rows, "before": page.next_cursor, "after": None}
-    if wanted.before is None:
+    if wanted.around is not None:
+        page = await client.get_messages_around(token, session_id, wanted.around, limit=wanted.limit)
+    else:
+        page = await client.get_chat_messages(
+            token, session_id, limit=wanted.limit, cursor=wanted.before, after=wanted.after
+        )
+    body = {
+        "revision": page.revision,
+        "rows": [MessageRow.of(message).as_json() for message in page.items],
+        "before": page.next_cursor,
+        "after": page.previous_cursor,
+    }
+    if wanted.before is wanted.after is wanted.around is None:
         session = await client.get_chat_session(token, session_id)
         # In a session that was never looked at all is new, and a line would say nothing.
         body["new_after"] = session.last_read_id or None if session.unread_messages else None

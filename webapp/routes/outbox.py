@@ -33,7 +33,9 @@ LARGEST = 12 * LONGEST_MESSAGE + 4096
 
 
 class Delivery(BaseModel):
-    """``title`` says what the message does to its session: it makes it, names it, or neither."""
+    """``title`` says what the message does to its session: it makes it, names it, or neither; ``edit_of`` is the
+    question that it is written instead of.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,6 +44,7 @@ class Delivery(BaseModel):
     message_id: UUID
     content: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
     title: Literal["create", "name", ""] = ""
+    edit_of: UUID | None = None
 
 
 async def send(request: Request) -> Response:
@@ -95,6 +98,7 @@ async def _deliver(login_id: str, delivery: Delivery) -> None:
                 session_id=str(session_id),
                 content=delivery.content,
                 message_id=str(delivery.message_id),
+                edit_of=str(delivery.edit_of) if delivery.edit_of else None,
             ),
         )
     except ApiError as refusal:

@@ -170,9 +170,13 @@ class Api:
 
     # Turns. The backend owns them: these calls end when it has the turn, and the answer is written without them.
 
-    async def ask(self, token: str, *, session_id: str, content: str, message_id: str) -> None:
-        """Returns once the question is stored and its answer begun."""
+    async def ask(
+        self, token: str, *, session_id: str, content: str, message_id: str, edit_of: str | None = None
+    ) -> None:
+        """Returns once the question is stored and its answer begun. `edit_of` is the question that it replaces."""
         body = {"session_id": session_id, "content": content, "message_id": message_id}
+        if edit_of is not None:
+            body["edit_of"] = edit_of
         await self._begin(token, "/api/chat", body)
 
     async def continue_answer(self, token: str, message_id: str) -> None:

@@ -10,7 +10,7 @@ from zlib import crc32
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from backend.services.hasura_client import ChatMessage
+    from backend.services.hasura_client import ChatMessage, MessagePage
 
 LONGEST_MESSAGE = 100_000
 #: Messages that a page shows at first and follows live.
@@ -33,10 +33,10 @@ class MessageRow:
     content: str
     timestamp: str
     status: str
-    reply_to: str = ""
     problem: str = ""
     cut: bool = False
     versions: tuple[str, ...] = ()
+    rating: str = ""
 
     @classmethod
     def of(cls, message: ChatMessage) -> MessageRow:
@@ -51,10 +51,10 @@ class MessageRow:
             content="" if status == "streaming" else message.content,
             timestamp=message.timestamp.isoformat(),
             status=status,
-            reply_to=str(message.reply_to or ""),
             problem=str(problem or "") if status == "failed" else "",
             cut=bool(message.metadata.get("truncated")),
             versions=tuple(map(str, message.versions or ())),
+            rating=message.rating or "",
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -71,29 +71,28 @@ class Window:
     """
 
     session_id: str
+    #: `ChatSession.revision`: older pages of another one are old.
+    revision: int
     #: ``[id, stamp]`` of each, oldest first.
     ids: list[tuple[int, str]]
     rows: list[dict[str, Any]]
-    #: Whether there may be older ones.
+    #: Whether there are older ones.
     full: bool
 
     @classmethod
-    def of(cls, session_id: str, stored: Sequence[ChatMessage], known: Mapping[int, str]) -> Window:
+    def of(cls, session_id: str, page: MessagePage, known: Mapping[int, str]) -> Window:
         """:param known: stamps of the rows that the page was told of."""
-        rows = [MessageRow.of(message).as_json() for message in stored]
+        rows = [MessageRow.of(message).as_json() for message in page.items]
         return cls(
             session_id=session_id,
+            revision=page.revision,
             ids=[(row["id"], row["stamp"]) for row in rows],
             rows=[row for row in rows if known.get(row["id"]) != row["stamp"]],
-            full=len(stored) >= PAGE,
+            full=page.next_cursor is not None,
         )
 
 
 def read_up_to(stored: Sequence[ChatMessage]) -> int:
     """The row id up to which a reader of these has read: nothing beyond an answer that is still being written."""
-    last = 0
-    for message in stored:
-        if message.status == "streaming":
-            break
-        last = max(last, message.id)
-    return last
+    written = min((message.id for message in stored if message.status == "streaming"), default=None)
+    return max((message.id for message in stored if written is None or message.id < written), default=0)

@@ -68,13 +68,14 @@ class OpenSession(Page, mixin=True):
         try:
             async with aclosing(
                 self._each(
-                    lambda: follow(login_id, lambda token: client.watch_messages(token, wanted, limit=PAGE))
+                    lambda: follow(login_id, lambda token: client.watch_page(token, wanted, limit=PAGE))
                 )
-            ) as windows:
-                async for window in windows:
+            ) as pages:
+                async for page in pages:
                     if self.current_session.session_id != session_id:
                         return None
-                    self._take_window(window)
+                    if page is not None:  # else it was deleted, which the list of sessions says
+                        self._take_window(page)
         except SignedOut:
             return await self._leave("expired")
         except HasuraError as exc:

@@ -22,9 +22,7 @@ from webapp.state.wording import explain
 from webapp.words import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from backend.services.hasura_client import ChatMessage
+    from backend.services.hasura_client import MessagePage
 
 T = TypeVar("T")
 
@@ -69,14 +67,15 @@ class Page(rx.State, mixin=True):
     def _take_no_window(self) -> None:
         self.live, self._stamps, self.answering_id, self.read_until = {}, {}, "", 0
 
-    def _take_window(self, stored: Sequence[ChatMessage]) -> None:
-        """These are the newest messages of the open session now, oldest first."""
-        window = Window.of(self.current_session.session_id, stored, self._stamps)
-        self.read_until = read_up_to(stored)
+    def _take_window(self, page: MessagePage) -> None:
+        """This is the newest page of the open session now."""
+        window = Window.of(self.current_session.session_id, page, self._stamps)
+        self.read_until = read_up_to(page.items)
         self.answering_id = next(
-            (str(message.message_id) for message in reversed(stored) if message.status == "streaming"), ""
+            (str(message.message_id) for message in reversed(page.items) if message.status == "streaming"), ""
         )
-        if window.rows or not self.live or window.ids != self.live["ids"]:
+        told = (window.ids, window.revision)
+        if window.rows or not self.live or told != (self.live["ids"], self.live["revision"]):
             self.live, self._stamps = asdict(window), dict(window.ids)
 
     async def _each(self, states: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
