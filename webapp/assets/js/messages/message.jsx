@@ -38,6 +38,7 @@ export const Message = memo(function Message({ row, day, fresh, reachable, lit, 
         className={`message ${own ? "user" : "assistant"}${lit ? " lit" : ""}`}
         aria-label={t(own ? "messages.you" : "messages.assistant")}
         aria-busy={row.status === "streaming"}
+        tabIndex={-1}
         data-testid="message"
         data-message={row.message_id}
         data-role={row.role}
