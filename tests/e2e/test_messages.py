@@ -173,9 +173,9 @@ async def test_a_link_to_a_message_shows_it_in_its_place_among_its_neighbours(
     for neighbour in ("message 499.", "message 501."):
         await expect(page.get_by_text(neighbour, exact=True)).to_be_in_viewport()
     place = await height_of(page, wanted)
-    await scroll(page, 3_000)
-    await expect(page.get_by_text("message 530.", exact=True)).to_be_attached()
-    await scroll(page, -3_000)
+    await scroll(page, 1_500)
+    await expect(page.get_by_text("message 520.", exact=True)).to_be_attached()
+    await scroll(page, -1_500)
     await expect(wanted).to_be_in_viewport()
     assert abs(await height_of(page, wanted) - place) < 30
     await page.get_by_test_id("jump-to-latest").click()
