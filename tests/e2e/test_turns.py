@@ -145,7 +145,9 @@ async def test_an_answer_is_had_again_and_the_versions_are_turned_over_everywher
     for tab in (page, elsewhere):
         await expect(tab.get_by_test_id("message").nth(1)).to_contain_text("Something else.")
         await expect(tab.get_by_test_id("version")).to_have_text("2/2")
-        await expect(tab.get_by_test_id("message")).to_have_count(2)  # what came after it belongs to the first
+        await expect(tab.get_by_test_id("message")).to_have_count(
+            2
+        )  # what came after it belongs to the first
     await shoot(page, "19-versions")
     await elsewhere.get_by_role("button", name="Earlier version").click()
     for tab in (elsewhere, page):
