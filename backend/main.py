@@ -16,7 +16,18 @@ from redis.backoff import NoBackoff
 from backend import errors
 from backend.deps import Services
 from backend.middleware import BodyLimit, Trace
-from backend.routes import account, auth, chat, chat_sessions, health, search, transfer, ws_chat, ws_status
+from backend.routes import (
+    account,
+    auth,
+    chat,
+    chat_sessions,
+    health,
+    messages,
+    search,
+    transfer,
+    ws_chat,
+    ws_status,
+)
 from backend.services.accounts import Accounts
 from backend.services.bus import PostgresBus, RedisBus
 from backend.services.deletion import Deletion
@@ -84,7 +95,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
     )
     errors.install(app)
-    for room in (auth, account, transfer, chat_sessions, search, chat, health, ws_chat, ws_status):
+    for room in (auth, account, transfer, chat_sessions, messages, search, chat, health, ws_chat, ws_status):
         app.include_router(room.router)
     app.add_middleware(BodyLimit, limit=MAX_BODY, larger={transfer.IMPORT_PATH: LARGEST_FILE})
     if settings.cors_origins:

@@ -13,8 +13,8 @@
 --
 -- Who changes what follows what holds the session's row (FOR NO KEY UPDATE, as whoever counts its messages does), and
 -- looks again once it does: whatever was appended or chosen meanwhile is seen. Locks come in one order: the turn of
--- deletes, messages, sessions. A tree that changes writes to messages after all; these are not being deleted (it has
--- the turn of deletes, shared), and an answer that is being written, whose end goes the other way, is held before.
+-- deletes, messages, sessions. A tree that changes writes to messages after all; none of them is being deleted, because
+-- it has the turn of deletes, shared; and an answer that ends at that moment, message first, is waited for (hold).
 
 ALTER TABLE chat_sessions ADD COLUMN branch uuid, ADD COLUMN revision bigint NOT NULL DEFAULT 0;
 ALTER TABLE chat_sessions DISABLE TRIGGER changed;  -- nobody has changed them
@@ -89,20 +89,24 @@ WHEN ((OLD.id, OLD.message_id, OLD.session_id, OLD.user_id, OLD.role, OLD."times
       (NEW.id, NEW.message_id, NEW.session_id, NEW.user_id, NEW.role, NEW."timestamp", NEW.place, NEW.reply_to))
 EXECUTE FUNCTION chat_messages_keep_identity();
 
--- Comes before the lock of a session whose tree changes.
-CREATE FUNCTION chat_sessions_before_change(target uuid) RETURNS void LANGUAGE plpgsql AS $$
+-- Before the trees of sessions change: locks them, and the answers in them that are being written. Whoever ends one of
+-- these has its row and waits for its session: then both are let go of for a moment.
+CREATE FUNCTION chat_sessions_hold(targets uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    owners CONSTANT uuid[] := ARRAY(SELECT user_id FROM public.chat_sessions WHERE session_id = ANY (targets));
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(hashtext('chat_deletes_take_turns'));
-    PERFORM public.chat_messages_hold_streaming(ARRAY[target]);
-END;
-$$;
-
-CREATE FUNCTION chat_messages_hold_streaming(targets uuid[]) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM FROM public.chat_messages AS m
-      WHERE m.session_id = ANY (targets) AND m.status = 'streaming'
-        AND m.user_id IN (SELECT s.user_id FROM public.chat_sessions AS s WHERE s.session_id = ANY (targets))
-      ORDER BY m.id FOR NO KEY UPDATE;
+    LOOP
+        BEGIN
+            PERFORM FROM public.chat_sessions WHERE session_id = ANY (targets) ORDER BY id FOR NO KEY UPDATE;
+            PERFORM FROM public.chat_messages
+              WHERE user_id = ANY (owners) AND session_id = ANY (targets) AND status = 'streaming'
+              ORDER BY id FOR NO KEY UPDATE NOWAIT;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL;
+        END;
+        PERFORM pg_sleep(0.002);
+    END LOOP;
 END;
 $$;
 
@@ -114,11 +118,14 @@ DECLARE
     is_version boolean := NEW.edit_of IS NOT NULL;
 BEGIN
     IF NEW.reply_to IS NOT NULL THEN
-        is_version := EXISTS (SELECT FROM public.chat_messages
-                               WHERE reply_to = NEW.reply_to AND message_id <> NEW.message_id);
+        -- Of two first answers at once one is the second. One lock of few, or a large statement would need too many.
+        PERFORM pg_advisory_xact_lock(hashtext('chat_answers_take_turns'), hashtext(NEW.session_id::text) & 1023);
+        is_version := NEW.role = 'assistant' AND EXISTS (
+            SELECT FROM public.chat_messages
+             WHERE reply_to = NEW.reply_to AND role = 'assistant' AND message_id <> NEW.message_id);
     END IF;
     IF is_version THEN
-        PERFORM public.chat_sessions_before_change(NEW.session_id);
+        PERFORM pg_advisory_xact_lock_shared(hashtext('chat_deletes_take_turns'));
     END IF;
     -- The row is locked until the foreign key has looked, too (0005_turns).
     SELECT branch INTO NEW.branch FROM public.chat_sessions
@@ -131,10 +138,11 @@ BEGIN
     END IF;
     NEW.place := 2 * NEW.id;
     NEW.off_path := false;
-    NEW.versions := NULL;
+    NEW.versions := CASE WHEN is_version THEN '[]'::jsonb END;  -- for the trigger hold
     IF NEW.reply_to IS NOT NULL THEN
         SELECT id, branch, off_path INTO question FROM public.chat_messages
-         WHERE message_id = NEW.reply_to AND session_id = NEW.session_id;
+         WHERE message_id = NEW.reply_to AND session_id = NEW.session_id
+           AND NOT (role = 'assistant' AND NEW.role = 'assistant');
         IF NOT FOUND THEN
             RAISE EXCEPTION 'an answer names a question of its own session'
                 USING ERRCODE = 'foreign_key_violation', TABLE = 'chat_messages',
@@ -163,6 +171,16 @@ DROP TRIGGER own_session ON chat_messages;
 DROP TRIGGER answer_own_session ON chat_messages;
 DROP FUNCTION chat_messages_answer_own_session();
 CREATE TRIGGER put BEFORE INSERT ON chat_messages FOR EACH ROW EXECUTE FUNCTION chat_messages_put();
+
+-- Before count_inserted, which locks the session only.
+CREATE FUNCTION chat_messages_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM public.chat_sessions_hold(ARRAY[NEW.session_id]);
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER hold AFTER INSERT ON chat_messages FOR EACH ROW WHEN (NEW.versions IS NOT NULL)
+EXECUTE FUNCTION chat_messages_hold();
 
 -- Makes off_path true of the messages from a place on: those are on the path of `leaf` that lie on it, or on a line
 -- that leads to it, before the fork.
@@ -271,13 +289,13 @@ DECLARE
     astray  boolean := false;
 BEGIN
     FOR held IN
-        SELECT i.named, i.off_path, i.edits, i.branch, s.branch AS open_branch
-          FROM (SELECT DISTINCT session_id, branch, off_path, reply_to IS NOT NULL AS named, edit_of IS NOT NULL AS edits
-                  FROM inserted) AS i JOIN public.chat_sessions AS s USING (session_id)
+        SELECT i.named, i.off_path, i.is_version, i.branch, s.branch AS open_branch
+          FROM (SELECT DISTINCT session_id, branch, off_path, reply_to IS NOT NULL AS named,
+                                versions IS NOT NULL AS is_version FROM inserted) AS i JOIN public.chat_sessions AS s USING (session_id)
          ORDER BY s.id FOR NO KEY UPDATE OF s
     LOOP
         answers := answers OR held.named;
-        astray := astray OR held.edits OR held.off_path OR held.branch <> held.open_branch;
+        astray := astray OR held.is_version OR held.off_path OR held.branch <> held.open_branch;
     END LOOP;
     UPDATE public.chat_sessions AS s
        SET total_messages  = s.total_messages + added.messages,
@@ -304,14 +322,15 @@ BEGIN
                WHERE a.reply_to = q.message_id AND a.role = 'assistant' AND a.id <> i.id
                  AND NOT EXISTS (SELECT FROM inserted AS later WHERE later.id = a.id AND later.id > i.id)
                LIMIT 1) AS a ON true
-         WHERE i.edit_of IS NOT NULL OR a.id IS NOT NULL
+         WHERE i.versions IS NOT NULL OR a.id IS NOT NULL
             OR (i.branch, i.off_path) <> (coalesce(q.branch, s.branch), coalesce(q.off_path, false))
          ORDER BY i.id
     LOOP
         IF new.is_version THEN
             PERFORM public.chat_messages_fork(m) FROM public.chat_messages AS m WHERE m.id = new.id;
         ELSE
-            UPDATE public.chat_messages SET branch = new.branch, off_path = new.off_path WHERE id = new.id;
+            UPDATE public.chat_messages SET branch = new.branch, off_path = new.off_path, versions = NULL
+             WHERE id = new.id;
         END IF;
     END LOOP;
     RETURN NULL;
@@ -322,8 +341,7 @@ CREATE OR REPLACE FUNCTION chat_messages_count_deleted() RETURNS trigger LANGUAG
 DECLARE
     targets CONSTANT uuid[] := ARRAY(SELECT DISTINCT session_id FROM deleted);
 BEGIN
-    PERFORM public.chat_messages_hold_streaming(targets);
-    PERFORM FROM public.chat_sessions WHERE session_id = ANY (targets) ORDER BY id FOR NO KEY UPDATE;
+    PERFORM public.chat_sessions_hold(targets);
     UPDATE public.chat_sessions AS s
        -- A count that has drifted too low must not forbid its owner to delete.
        SET total_messages  = greatest(s.total_messages - removed.messages, 0),
@@ -511,12 +529,13 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    PERFORM public.chat_sessions_before_change(chosen.session_id);
-    PERFORM FROM public.chat_sessions AS s WHERE s.session_id = chosen.session_id AND s.is_active FOR NO KEY UPDATE;
+    PERFORM pg_advisory_xact_lock_shared(hashtext('chat_deletes_take_turns'));
+    PERFORM public.chat_sessions_hold(ARRAY[chosen.session_id]);
+    SELECT m.* INTO chosen FROM public.chat_messages AS m JOIN public.chat_sessions AS s USING (session_id)
+     WHERE m.message_id = target_message_id AND s.is_active;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    SELECT * INTO chosen FROM public.chat_messages AS m WHERE m.message_id = target_message_id;
     IF chosen.off_path THEN
         PERFORM public.chat_sessions_open(
             chosen.session_id, public.chat_sessions_leaf(chosen.session_id, chosen.branch, chosen.place));

@@ -22,6 +22,7 @@ from backend.errors import (
     Unauthenticated,
     documented,
 )
+from backend.routes.messages import page
 from backend.routes.text import Content
 from backend.routes.turn_answers import TURN, Accept, answered
 from backend.services.growth import Cursor
@@ -41,6 +42,11 @@ class Question(BaseModel):
         None,
         description="chosen by you: sending it again never asks twice; it tries again an answer that failed"
         " without a word",
+    )
+    edit_of: UUID | None = Field(
+        None,
+        description="a question of the session: yours becomes another version of it, and what came after that is"
+        " kept with it",
     )
 
 
@@ -62,7 +68,9 @@ class Version(BaseModel):
     responses=TURN | _BEGINS,
 )
 async def ask(body: Question, user: CurrentUser, services: CurrentServices, accept: Accept = "") -> Response:
-    turn = await services.replies.ask(user, body.session_id, body.content, body.message_id)
+    turn = await services.replies.ask(
+        user, body.session_id, body.content, body.message_id, edit_of=body.edit_of
+    )
     return await answered(services, user, turn, accept)
 
 
@@ -122,8 +130,8 @@ async def continue_(
     "/{message_id}/regenerate",
     summary="Have another version of an answer",
     description=(
-        "A further answer to the same question, which becomes its current one; the earlier stay."
-        " 409 while one is being written. Answered as by `POST /api/chat`."
+        "A further answer to the same question, which becomes its current one; the earlier stay, each with what"
+        " came after it. 409 while one is being written. Answered as by `POST /api/chat`."
     ),
     response_class=Response,
     dependencies=[COUNTED_MESSAGE],
@@ -152,5 +160,7 @@ async def history(
     services: CurrentServices,
     limit: Limit = 50,
     cursor: PageCursor = None,
+    after: PageCursor = None,
+    around: UUID | None = None,
 ) -> MessagePage:
-    return await services.hasura.get_chat_messages(user.token, session_id, limit=limit, cursor=cursor)
+    return await page(session_id, user, services, limit, cursor, after, around)

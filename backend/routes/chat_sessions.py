@@ -19,6 +19,7 @@ from backend.errors import (
     Unauthenticated,
     documented,
 )
+from backend.routes.messages import page
 from backend.routes.text import Category, Content, SystemPrompt, Title
 from backend.services.hasura_client import (
     MOST_AT_ONCE,
@@ -91,6 +92,9 @@ class NewMessage(BaseModel):
     content: Content
     message_id: UUID | None = Field(
         None, description="chosen by you: sending it again answers the stored message, never a second one"
+    )
+    edit_of: UUID | None = Field(
+        None, description="a question of the session: yours becomes another version of it"
     )
 
 
@@ -195,13 +199,23 @@ async def delete(
 @router.get(
     "/{session_id}/messages",
     summary="Messages of a session",
-    description="The newest page first, each page in reading order; `next_cursor` leads to older ones.",
+    description=(
+        "The conversation as it is read: each question, then the current version of its answer. The newest page first,"
+        " each page in reading order; `next_cursor` as `cursor` leads to older ones, `previous_cursor` as `after` to"
+        " newer ones; `around` asks for the page that has a message."
+    ),
     responses=documented(NotFound),
 )
 async def messages(
-    session_id: UUID, user: CurrentUser, services: CurrentServices, limit: Limit = 50, cursor: Cursor = None
+    session_id: UUID,
+    user: CurrentUser,
+    services: CurrentServices,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    after: Cursor = None,
+    around: UUID | None = None,
 ) -> MessagePage:
-    return await services.hasura.get_chat_messages(user.token, session_id, limit=limit, cursor=cursor)
+    return await page(session_id, user, services, limit, cursor, after, around)
 
 
 @router.post(
@@ -216,7 +230,7 @@ async def add(
     session_id: UUID, body: NewMessage, user: CurrentUser, services: CurrentServices
 ) -> ChatMessage:
     return await services.hasura.add_chat_message(
-        user.token, session_id, body.content, message_id=body.message_id
+        user.token, session_id, body.content, message_id=body.message_id, edit_of=body.edit_of
     )
 
 

@@ -138,14 +138,16 @@ class Talk:
                 self._room.typing(self._connection_id, typing)
             case Stop(message_id=message_id):
                 await services.replies.stop(user, message_id)
-            case Send(id=message_id, content=content, ask=ask):
+            case Send(id=message_id, content=content, ask=ask, edit_of=edit_of):
                 await services.message_limits.count(user.id)
                 if ask:
-                    turn = await services.replies.ask(user, self._session_id, content, message_id)
+                    turn = await services.replies.ask(
+                        user, self._session_id, content, message_id, edit_of=edit_of
+                    )
                     answer_id = turn.assistant_message_id
                 else:
                     await services.hasura.add_chat_message(
-                        user.token, self._session_id, content, message_id=message_id
+                        user.token, self._session_id, content, message_id=message_id, edit_of=edit_of
                     )
                     answer_id = None
                 await self._socket.send(Ack(id=message_id, assistant_message_id=answer_id))

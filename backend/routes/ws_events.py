@@ -27,6 +27,7 @@ class Send(BaseModel):
     id: UUID
     content: Content
     ask: bool = True
+    edit_of: UUID | None = Field(None, description="the question that yours becomes another version of")
 
 
 class Stop(BaseModel):

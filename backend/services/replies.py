@@ -75,8 +75,16 @@ class Replies:
 
     # Beginning. Each raises TooManyReplies or ShuttingDown, with nothing stored, a HasuraError, or psycopg's errors.
 
-    async def ask(self, user: User, session_id: UUID, content: str, message_id: UUID | None) -> Turn:
-        """Stores the question and sees to its answer.
+    async def ask(
+        self,
+        user: User,
+        session_id: UUID,
+        content: str,
+        message_id: UUID | None,
+        *,
+        edit_of: UUID | None = None,
+    ) -> Turn:
+        """Stores the question, with `edit_of` as another version of that one, and sees to its answer.
 
         A question that was asked before is not asked again: its answer is the turn's, unless that failed without
         a word.
@@ -85,7 +93,7 @@ class Replies:
         message_id = message_id or uuid4()
         async with self._places.one(user, answer_id(message_id)):
             question = await self._client.add_chat_message(
-                user.token, session_id, content, message_id=message_id
+                user.token, session_id, content, message_id=message_id, edit_of=edit_of
             )
             return await self._answer(user, question, answer_id(message_id))
 
@@ -106,7 +114,8 @@ class Replies:
             return await self._answer(user, question, new_id)
 
     async def continue_(self, user: User, message_id: UUID) -> Turn:
-        """Goes on where an answer broke off, in the same row; one that is being written is joined.
+        """Goes on where an answer broke off, in the same row; one that is being written is joined. It becomes the
+        current version: the model is told the conversation that leads to it.
 
         Raises Conflict for an answer that is whole, and when its question was deleted.
         """
@@ -120,6 +129,8 @@ class Replies:
                     raise Conflict("this answer is complete; ask for another version of it", stored=answer)
                 if len(answer.content) >= LONGEST_MESSAGE:
                     raise Conflict("this answer is as long as a message may be", stored=answer)
+                if answer.off_path:
+                    await self._client.choose_version(user.token, answer.message_id)
                 question = await self._question(user, answer.message_id)
                 run = run_after(answer, uuid4(), self._means.assistant.name)
                 begun = await self._client.begin_answer_again(

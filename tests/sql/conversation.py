@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -143,3 +144,55 @@ def versions(db: psycopg.Connection, session: UUID) -> dict[int, list[int] | Non
 
 def revision(db: psycopg.Connection, session: UUID) -> int:
     return one(db, "SELECT revision FROM chat_sessions WHERE session_id = %s", session)[0]
+
+
+def broken(db: psycopg.Connection, session: UUID) -> list[str]:
+    """What is wrong with the tree of a session, told from its lines alone."""
+    rows = db.execute(
+        "SELECT m.id, m.role, m.branch, m.place, m.off_path, q.id, m.message_id, m.versions, m.edit_of"
+        "  FROM chat_messages AS m LEFT JOIN chat_messages AS q ON q.message_id = m.reply_to"
+        " WHERE m.session_id = %s ORDER BY m.place, m.id",
+        [session],
+    ).fetchall()
+    lines = {
+        branch: (parent, fork_at)
+        for branch, parent, fork_at in db.execute(
+            "SELECT branch, parent, fork_at FROM chat_branches WHERE session_id = %s", [session]
+        )
+    }
+    (branch,) = one(db, "SELECT branch FROM chat_sessions WHERE session_id = %s", session)
+    until: dict[UUID, int] = {}
+    at, end = branch, 2**63
+    while at is not None:
+        until[at] = end
+        at, end = lines.get(at, (None, 0))
+    wrong = [f"branch of {row[0]} is unknown" for row in rows if row[2] != session and row[2] not in lines]
+    wrong += [
+        f"{row[0]} is {'off' if row[4] else 'on'} the path"
+        for row in rows
+        if row[4] is (row[3] < until.get(row[2], 0))
+    ]
+    wrong += [
+        f"{line} is empty" for line in lines if line != session and line not in {row[2] for row in rows}
+    ]
+    shown = [row for row in rows if not row[4]]
+    wrong += [f"two at {a[3]}" for a, b in pairwise(shown) if a[3] == b[3]]
+    wrong += [
+        f"{b[0]} is not below its question"
+        for a, b in zip([None, *shown], shown, strict=False)
+        if b[5] is not None and (a is None or a[0] != b[5])
+    ]
+    known = {str(row[6]): row for row in rows}
+    for row in rows:
+        for version in row[7] or ():
+            if version not in known or known[version][7] != row[7]:
+                wrong.append(f"{row[0]} has {version} as a version")
+        if (
+            row[7]
+            and not row[4]
+            and sum(not known[version][4] for version in row[7] if version in known) != 1
+        ):
+            wrong.append(f"more than one version of {row[0]} is shown")
+        if row[8] is not None and str(row[8]) not in known:
+            wrong.append(f"{row[0]} is an edit of nothing")
+    return wrong
