@@ -66,10 +66,10 @@ async def test_an_answer_is_rated_quoted_copied_and_deleted(
     await page.get_by_role("button", name="Keep it").click()
     await expect(page.get_by_test_id("message")).to_have_count(4)
     await do(page, 1, "delete")
-    await page.get_by_test_id("confirm-delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(texts(page)).to_have_text(["Question one", "Is it?", "It is."])
     await do(page, 1, "delete")
-    await page.get_by_test_id("confirm-delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(texts(page)).to_have_text(["Question one"])
     with psycopg.connect(e2e_database) as database:
         stored = database.execute(
