@@ -1,5 +1,5 @@
 // Every word of the page, in its reader's language (webapp/words.py says how the files in ../words are written).
-import { useMemo, useSyncExternalStore } from "react";
+import { useSyncExternalStore } from "react";
 
 const ENGLISH = "en";
 const COOKIE = "chat-language";
@@ -19,10 +19,14 @@ export const chosenLanguage = () => {
   return LANGUAGES.includes(chosen) ? chosen : "";
 };
 
-export const language = () =>
+const decide = () =>
   chosenLanguage() ||
   navigator.languages.map((wanted) => wanted.split("-")[0].toLowerCase()).find((wanted) => LANGUAGES.includes(wanted)) ||
   ENGLISH;
+
+// Asked for by every component each time: reading the cookie that often is felt. Another choice loads the page anew.
+let decided = null;
+export const language = () => (decided ??= decide());
 
 // As the reader's country writes dates and numbers: "en-GB" for English, where the browser is British.
 export const localeOf = (wanted) =>
@@ -34,12 +38,20 @@ export const chooseLanguage = (wanted) => {
   location.reload();
 };
 
+const listeners = new Set();
+if (typeof window !== "undefined")
+  window.addEventListener("languagechange", () => {
+    decided = null;
+    listeners.forEach((listener) => listener());
+  });
 const subscribe = (listener) => {
-  window.addEventListener("languagechange", listener);
-  return () => window.removeEventListener("languagechange", listener);
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 };
 
 const shown = (value, locale) => (typeof value === "number" ? value.toLocaleString(locale) : String(value));
+
+const made = new Map();
 
 // t("sessions.new"), t("sessions.count", {count: 3}): a text that counts has one key a plural form.
 const wording = (locale) => {
@@ -60,5 +72,6 @@ export const useLanguage = () => useSyncExternalStore(subscribe, language, () =>
 
 export const useWords = () => {
   const locale = useLanguage();
-  return useMemo(() => wording(locale), [locale]);
+  if (!made.has(locale)) made.set(locale, wording(locale));
+  return made.get(locale);
 };

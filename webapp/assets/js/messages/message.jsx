@@ -16,6 +16,7 @@ import {
   Trash2,
 } from "lucide-react";
 import { act } from "$/public/js/actions.js";
+import { inWords } from "$/public/js/dates.js";
 import { useLiveAnswer } from "$/public/js/messages/live_answer.js";
 import { LocalTime } from "$/public/js/local_time.jsx";
 import { EditField } from "$/public/js/messages/edit_field.jsx";
@@ -58,7 +59,7 @@ function DateDivider({ moment }) {
   const wording =
     days === 0 || days === 1
       ? t(days ? "messages.yesterday" : "messages.today")
-      : date.toLocaleDateString(t.locale, { weekday: "long", day: "numeric", month: "long", year });
+      : inWords(date, t.locale, { weekday: "long", day: "numeric", month: "long", year });
   return (
     <div className="date-divider" role="separator" data-testid="date-divider">
       <span>{wording}</span>

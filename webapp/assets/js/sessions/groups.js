@@ -1,4 +1,5 @@
 // When a session was last active, as a reader says it: today, yesterday, this week, this month, then month by month.
+import { inWords } from "$/public/js/dates.js";
 const startOfDay = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 const daysBefore = (date, now) => Math.round((startOfDay(now) - startOfDay(date)) / 86400000);
 
@@ -17,7 +18,7 @@ const wording = (group, t, now) => {
   if (!/^\d/.test(group)) return t(`sessions.group.${group}`);
   const [year, month] = group.split("-").map(Number);
   const options = { month: "long", ...(year !== now.getFullYear() && { year: "numeric" }) };
-  return new Date(year, month).toLocaleDateString(t.locale, options);
+  return inWords(new Date(year, month), t.locale, options);
 };
 
 // The list as it is shown: headings {heading, key} and sessions {row, key, place}, pinned ones first.
@@ -41,11 +42,11 @@ export const brief = (moment, locale) => {
   const date = new Date(moment);
   const now = new Date();
   const days = daysBefore(date, now);
-  if (days <= 0) return date.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
-  if (days < 7) return date.toLocaleDateString(locale, { weekday: "short" });
+  if (days <= 0) return inWords(date, locale, { hour: "2-digit", minute: "2-digit" });
+  if (days < 7) return inWords(date, locale, { weekday: "short" });
   const year = date.getFullYear() === now.getFullYear() ? {} : { year: "2-digit" };
-  return date.toLocaleDateString(locale, { day: "numeric", month: "short", ...year });
+  return inWords(date, locale, { day: "numeric", month: "short", ...year });
 };
 
 export const inFull = (moment, locale) =>
-  new Date(moment).toLocaleString(locale, { dateStyle: "full", timeStyle: "short" });
+  inWords(new Date(moment), locale, { dateStyle: "full", timeStyle: "short" });
