@@ -34,6 +34,61 @@ async def answered(page: Page, model: Model, question: str, answer: str) -> None
     await expect(answers(page)).to_have_count(count + 1)
 
 
+async def test_a_question_is_edited_and_what_came_after_the_first_version_comes_back_with_it(
+    model_stack: Stack, model: Model, visitors: Any, shoot: Any
+) -> None:
+    ada = await visitors(model_stack)
+    page = await ada.register()
+    await answered(page, model, "Question one", "Answer one.")
+    await answered(page, model, "Question two", "Answer two.")
+    other = await ada.tab(page.url.removeprefix(ada.home))
+    before = ["Question one", "Answer one.", "Question two", "Answer two."]
+    after = ["Question uno", "Answer uno."]
+    await expect(texts(other)).to_have_text(before)
+
+    await do(page, 0, "edit")
+    field = page.get_by_test_id("edit-field")
+    await expect(field).to_have_value("Question one")
+    await shoot(page, "32-edit")
+    await field.press("Escape")
+    await expect(texts(page)).to_have_text(before)
+
+    model.words = ["Answer uno."]
+    await do(page, 0, "edit")
+    await field.fill("Question uno")
+    await field.press("Enter")
+    for tab in (page, other):
+        await expect(texts(tab)).to_have_text(after)
+        await expect(tab.get_by_test_id("version")).to_have_text("2/2")
+    await shoot(page, "33-edited")
+    await other.get_by_role("button", name="Earlier version").click()
+    for tab in (page, other):
+        await expect(texts(tab)).to_have_text(before)
+        await expect(tab.get_by_test_id("version")).to_have_text("1/2")
+    await page.reload()
+    await expect(texts(page)).to_have_text(before)
+    await page.get_by_role("button", name="Later version").click()
+    await expect(texts(page)).to_have_text(after)
+
+
+async def test_an_edit_waits_for_a_connection_like_any_other_message(
+    model_stack: Stack, model: Model, visitors: Any
+) -> None:
+    ada = await visitors(model_stack)
+    page = await ada.register()
+    await answered(page, model, "Question one", "Answer one.")
+    await ada.context.set_offline(True)
+    await do(page, 0, "edit")
+    await page.get_by_test_id("edit-field").fill("Question uno")
+    await page.get_by_test_id("send-edit").click()
+    await expect(texts(page)).to_have_text(["Question uno"])
+    await expect(page.locator("[data-status=pending]")).to_have_count(1)
+    model.words = ["Answer uno."]
+    await ada.context.set_offline(False)
+    await expect(texts(page)).to_have_text(["Question uno", "Answer uno."])
+    await expect(page.get_by_test_id("version")).to_have_text("2/2")
+
+
 async def test_an_answer_is_rated_quoted_copied_and_deleted(
     model_stack: Stack, e2e_database: str, model: Model, visitors: Any, shoot: Any
 ) -> None:
