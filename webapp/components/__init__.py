@@ -1,14 +1,8 @@
 """What the pages are made of.
 
-<<<<<<< Updated upstream
 chat_interface → sidebar (sidebar_header, new_chat_section, Sessions, account) and welcome or chat_area
 (session_header, messages_container with MessageList, input_form with Composer and error_display). What the
 browser does by itself is in assets/js.
-=======
-chat_interface → sidebar (sidebar_header, new_chat_section, Sessions, account) and welcome or chat_area (session_header,
-messages_container → message → question or answer,
-input_form with Composer and error_display). What the browser does by itself is in assets/js.
->>>>>>> Stashed changes
 """
 
 from webapp.components.chat_area import chat_area, welcome
