@@ -1,5 +1,8 @@
 """Versions side by side, each with what came after it: in turn, at once, deleted, and from before branches."""
 
+import asyncio
+import contextlib
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +15,8 @@ from psycopg import errors
 from backend.embedded_postgres import EmbeddedPostgres
 from backend.migrations import DIRECTORY, migrate
 from tests.conftest import new_database
-from tests.sql.conftest import new_session, new_user, one
-from tests.sql.conversation import broken, revision, versions
+from tests.sql.conftest import drifted, new_session, new_user, one
+from tests.sql.conversation import broken, page, revision, versions
 
 ASK = (
     "INSERT INTO chat_messages (session_id, user_id, content, message_id, edit_of)"
@@ -181,6 +184,48 @@ def test_a_message_may_have_the_id_of_its_session(chat: Chat) -> None:
     chat.choose(first)
     assert chat.read == "q1"
     assert broken(chat.db, chat.session) == []
+
+
+async def test_whatever_several_writers_do_at_once_the_tree_is_whole(url: str, chat: Chat) -> None:
+    dice = random.Random(8)  # noqa: S311
+    db, session, user = chat.db, chat.session, chat.user
+    for n in range(4):
+        chat.answer(chat.ask(f"q{n}"), f"a{n}")
+
+    any_of = "(SELECT message_id FROM chat_messages WHERE role = %(role)s OFFSET %(n)s LIMIT 1)"
+    kinds = [
+        "INSERT INTO chat_messages (session_id, user_id, content) VALUES (%(session)s, %(user)s, 'q')",
+        "INSERT INTO chat_messages (session_id, user_id, content, edit_of)"
+        f" SELECT %(session)s, %(user)s, 'e', m FROM {any_of} AS m (m)",
+        "INSERT INTO chat_messages (session_id, user_id, role, content, status, reply_to)"
+        f" SELECT %(session)s, %(user)s, 'assistant', '', 'streaming', m FROM {any_of} AS m (m)",
+        "UPDATE chat_messages SET status = 'complete', content = 'a' WHERE id ="
+        " (SELECT id FROM chat_messages WHERE status = 'streaming' LIMIT 1)",
+        f"SELECT choose_chat_message_version({any_of})",
+        f"DELETE FROM chat_messages WHERE message_id = {any_of}",
+    ]
+
+    async def writer(work: list[tuple[str, dict[str, object]]]) -> None:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            for statement, values in work:
+                # The question is deleted before its answer or its edit is stored: that refusal is right.
+                with contextlib.suppress(errors.ForeignKeyViolation):
+                    await connection.execute(statement, values)
+
+    def some(count: int) -> list[tuple[str, dict[str, object]]]:
+        return [
+            (
+                dice.choice([*kinds[:5] * 3, kinds[5]]),
+                {"session": session, "user": user, "n": dice.randrange(12), "role": role},
+            )
+            for role in (dice.choice(["user", "user", "assistant"]) for _ in range(count))
+        ]
+
+    for _ in range(4):
+        await asyncio.gather(*(writer(some(30)) for _ in range(6)))
+        assert broken(db, session) == []
+        assert drifted(db) == []
+    assert page(db, session)
 
 
 @pytest.fixture
