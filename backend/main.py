@@ -149,7 +149,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
         sweeper = Sweeper(pool, client, tokens)
         sweeper.start()
         stack.push_async_callback(sweeper.aclose)
-        deletion = Deletion(pool)
+        deletion = Deletion(pool, trash_days=settings.trash_days, max_days=settings.retention_max_days)
         deletion.start()
         stack.push_async_callback(deletion.aclose)
         stack.push_async_callback(replies.drain, DRAIN_FOR)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import psycopg
 
@@ -24,7 +23,7 @@ def to_save(installation: Installation) -> Iterator[str]:
     """
     url = installation.database_url
     if installation.is_embedded and not _answers(url):
-        with installation.postgres.running(output=subprocess.DEVNULL):
+        with _log(installation) as log, installation.postgres.running(output=log):
             yield url
     else:
         yield url
@@ -40,9 +39,14 @@ def to_restore(installation: Installation) -> Iterator[str]:
         yield installation.database_url
         return
     installation.create_secrets()
-    with installation.postgres.running(output=subprocess.DEVNULL):
+    with _log(installation) as log, installation.postgres.running(output=log):
         password = installation.environment[OWNER_PASSWORD]
         yield installation.postgres.ensure_database(DATABASE, OWNER, password)
+
+
+def _log(installation: Installation) -> IO[bytes]:
+    """Of the server while a command runs it: `postgres.log` in the data directory."""
+    return (installation.data_dir / "postgres.log").open("wb")
 
 
 def _answers(url: str) -> bool:

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     messages_per_minute: int = Field(240, ge=1)
     sockets_per_user: int = Field(20, ge=1)
     auto_titles: bool = True
+    trash_days: int = Field(30, ge=1, le=36_500)
+    retention_max_days: int | None = Field(None, ge=1, le=36_500)
 
     llm_base_url: AnyHttpUrl | None = None
     llm_api_key: SecretStr | None = None

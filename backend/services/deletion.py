@@ -1,6 +1,7 @@
-"""What goes for good: chats that are older than their owners keep them, and accounts that their owners have deleted.
+"""What goes for good: chats that are older than their owners or the operator keep them, and accounts that are deleted.
 
-The database decides what goes and takes it in batches (sql/0011_accounts.sql), so that nobody else's deletes wait long.
+The database decides what goes and takes it in batches (sql/0011_accounts.sql, sql/0012_purge.sql), so that nobody
+else's deletes wait long.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import psycopg_pool
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from psycopg_pool import AsyncConnectionPool
@@ -32,8 +34,10 @@ log = structlog.get_logger(__name__)
 class Deletion:
     """Runs as a task from `start` to `aclose`. Several processes may: a batch that another has taken is empty."""
 
-    def __init__(self, pool: AsyncConnectionPool) -> None:
+    def __init__(self, pool: AsyncConnectionPool, *, trash_days: int, max_days: int | None) -> None:
         self._pool = pool
+        self._trash_days = trash_days
+        self._max_days = max_days
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -65,14 +69,16 @@ class Deletion:
         return True
 
     async def sweep(self) -> int:
-        """How many chats were too old. Raises psycopg's errors."""
+        """How many chats were too old, or too long in the trash. Raises psycopg's errors."""
         await self._remove(None)
-        return await self._until_none("SELECT expire_chat_sessions()", [])
+        expired = await self._until_none("SELECT expire_chat_sessions()", [])
+        limits = [self._trash_days, self._max_days]
+        return expired + await self._until_none("SELECT purge_chat_sessions(%s, %s)", limits)
 
     async def _remove(self, user_id: UUID | None) -> int:
         return await self._until_none("SELECT remove_deleted_accounts(%s)", [user_id])
 
-    async def _until_none(self, statement: LiteralString, values: list[UUID | None]) -> int:
+    async def _until_none(self, statement: LiteralString, values: Sequence[UUID | int | None]) -> int:
         """What the batches of `statement` come to."""
         total = 0
         while True:

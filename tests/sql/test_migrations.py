@@ -55,13 +55,21 @@ def test_the_rest_is_applied_to_a_database_that_holds_data(
         "INSERT INTO users (username, password_hash, display_name)"
         " SELECT 'user' || n, '!', 'User ' || n FROM generate_series(1, 3) AS n"
     )
-    # Of each user's three sign-ins one has run out and one was revoked.
-    db.execute(
-        "INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at, revoked_at)"
-        " SELECT sha256((id::text || n || twin)::bytea), md5(id::text || n)::uuid, id,"
-        "  now() + CASE n WHEN 1 THEN interval '-1 day' ELSE interval '30 days' END, CASE n WHEN 2 THEN now() END"
-        " FROM users, generate_series(0, 2) AS n, generate_series(0, 1) AS twin"
-    )
+    if first < 11:
+        # Of each user's three sign-ins one has run out and one was revoked.
+        db.execute(
+            "INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at, revoked_at)"
+            " SELECT sha256((id::text || n || twin)::bytea), md5(id::text || n)::uuid, id,"
+            "  now() + CASE n WHEN 1 THEN interval '-1 day' ELSE interval '30 days' END, CASE n WHEN 2 THEN now() END"
+            " FROM users, generate_series(0, 2) AS n, generate_series(0, 1) AS twin"
+        )
+    else:
+        db.execute("INSERT INTO sign_ins (sign_in_id, user_id) SELECT md5(id::text)::uuid, id FROM users")
+        db.execute(
+            "INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at)"
+            " SELECT sha256((id::text || twin)::bytea), md5(id::text)::uuid, id, now() + interval '30 days'"
+            " FROM users, generate_series(0, 1) AS twin"
+        )
     if first >= 2:
         db.execute("INSERT INTO chat_sessions (user_id) SELECT id FROM users, generate_series(1, 4)")
     if first >= 3:
