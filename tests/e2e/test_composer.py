@@ -28,11 +28,9 @@ async def actions_of(page: Page) -> None:
     """From now on the page keeps what is asked for in ``window.asked``, and nobody does it."""
     await page.evaluate(
         """() => {
-            if (!window.asked)
-                window.addEventListener("chat-action", (event) => {
-                    event.stopImmediatePropagation();
-                    window.asked.push(event.detail);
-                }, true);
+            const dispatch = EventTarget.prototype.dispatchEvent;
+            window.dispatchEvent = (event) =>
+                event.type === "chat-action" ? window.asked.push(event.detail) : dispatch.call(window, event);
             window.asked = [];
         }"""
     )
