@@ -59,7 +59,7 @@ DECLARE
 BEGIN
     -- Before the session is held, as 0008_branches has it: a version changes the tree.
     PERFORM pg_advisory_xact_lock_shared(hashtext('chat_deletes_take_turns'));
-    PERFORM public.chat_messages_hold_streaming(ARRAY(
+    PERFORM public.chat_sessions_hold(ARRAY(
         SELECT session_id FROM public.chat_sessions WHERE session_id = target AND user_id = caller));
     IF begins = 0 THEN
         INSERT INTO public.chat_sessions
