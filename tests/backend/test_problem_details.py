@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -11,7 +11,8 @@ from backend.main import MAX_BODY, create_app
 from tests.backend.conftest import Person, assert_problem, running, settings_for
 
 CREATE = "/api/chat/sessions/create"
-MESSAGES = f"/api/chat/sessions/{uuid4()}/messages"
+NOBODY_S = UUID(int=7)
+MESSAGES = f"/api/chat/sessions/{NOBODY_S}/messages"
 JSON = {"Content-Type": "application/json"}
 
 BAD_BODIES = [
@@ -58,11 +59,11 @@ async def test_a_body_that_does_not_fit_is_422(
         "/api/chat/sessions/not-a-uuid/messages",
         "/api/chat/sessions/user/not-a-uuid",
         "/api/chat/history/1",
-        f"/api/chat/sessions/{uuid4()}/messages?limit=0",
-        f"/api/chat/sessions/{uuid4()}/messages?limit=201",
-        f"/api/chat/sessions/{uuid4()}/messages?limit=x",
-        f"/api/chat/sessions/{uuid4()}/messages?cursor=!",
-        f"/api/chat/sessions/{uuid4()}/messages?cursor={'x' * 201}",
+        f"/api/chat/sessions/{NOBODY_S}/messages?limit=0",
+        f"/api/chat/sessions/{NOBODY_S}/messages?limit=201",
+        f"/api/chat/sessions/{NOBODY_S}/messages?limit=x",
+        f"/api/chat/sessions/{NOBODY_S}/messages?cursor=!",
+        f"/api/chat/sessions/{NOBODY_S}/messages?cursor={'x' * 201}",
     ],
 )
 async def test_a_path_or_query_that_does_not_fit_is_422(
