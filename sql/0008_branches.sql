@@ -426,11 +426,18 @@ BEGIN
            AND session_id IN (SELECT session_id FROM public.chat_branches) ORDER BY id
     LOOP
         FOR gone IN
-            SELECT d.message_id, d.branch, d.place, d.versions, q.branch AS line
+            SELECT d.message_id, d.branch, d.place, d.versions, q.branch AS line, b.left_at
               FROM deleted AS d JOIN public.chat_messages AS q ON q.message_id = d.reply_to
+              LEFT JOIN public.chat_branches AS b ON b.session_id = d.session_id AND b.branch = d.branch
              WHERE d.session_id = target.session_id AND d.versions IS NOT NULL ORDER BY d.id
         LOOP
-            SELECT id, branch INTO heir FROM public.chat_messages_heir(gone.versions, gone.message_id);
+            SELECT id, branch, place INTO heir FROM public.chat_messages_heir(gone.versions, gone.message_id);
+            -- Where a reader left off with nothing after it, the heir is it.
+            UPDATE public.chat_branches SET left_at = greatest(left_at, gone.left_at)
+             WHERE session_id = target.session_id
+               AND branch = public.chat_sessions_leaf(target.session_id, heir.branch, heir.place)
+               AND NOT EXISTS (SELECT FROM public.chat_messages AS m
+                                WHERE m.session_id = target.session_id AND m.branch = gone.branch AND m.place > gone.place);
             IF gone.branch <> gone.line THEN
                 UPDATE public.chat_branches SET parent = coalesce(heir.branch, gone.line), fork_at = gone.place + 1
                  WHERE session_id = target.session_id AND branch = gone.branch;
