@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tests.e2e.stack import Stack
 
 
-def write_history(database_url: str, visitor: Visitor, messages: int) -> str:
-    """A session of that visitor with so many messages; its id."""
+def write_history(database_url: str, visitor: Visitor, messages: int, *, longest: int = 0) -> str:
+    """A session of that visitor with so many messages, of up to `longest` further words each; its id."""
     with psycopg.connect(database_url) as database:
         (session_id,) = database.execute(
             "INSERT INTO chat_sessions (user_id, title)"
@@ -27,8 +27,9 @@ def write_history(database_url: str, visitor: Visitor, messages: int) -> str:
         database.execute(
             "INSERT INTO chat_messages (session_id, user_id, role, content)"
             " SELECT session_id, user_id, CASE WHEN n %% 2 = 1 THEN 'user' ELSE 'assistant' END, 'message ' || n || '.'"
+            "   || repeat(' word', n * 7919 %% (%s + 1))"
             " FROM chat_sessions, generate_series(1, %s) AS n WHERE session_id = %s ORDER BY n",
-            [messages, session_id],
+            [longest, messages, session_id],
         )
     return session_id
 

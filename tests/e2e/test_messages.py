@@ -172,6 +172,7 @@ async def test_a_link_to_a_message_shows_it_in_its_place_among_its_neighbours(
     await shoot(page, "36-found")
     for neighbour in ("message 499.", "message 501."):
         await expect(page.get_by_text(neighbour, exact=True)).to_be_in_viewport()
+    await expect(page.locator(".message.lit")).to_have_count(0)
     place = await height_of(page, wanted)
     await scroll(page, 1_500)
     await expect(page.get_by_text("message 520.", exact=True)).to_be_attached()
@@ -182,6 +183,25 @@ async def test_a_link_to_a_message_shows_it_in_its_place_among_its_neighbours(
     await expect(page.get_by_text("message 1000.", exact=True)).to_be_in_viewport()
     await send(page, "Here I am")
     await expect(answers(page).last).to_be_in_viewport()
+
+
+async def test_messages_that_are_looked_for_come_into_view_whatever_the_length_of_those_around_them(
+    stack: Stack, e2e_database: str, visitors: Any
+) -> None:
+    ada = await visitors(stack)
+    page = await ada.register()
+    session_id = write_history(e2e_database, ada, 1_200, longest=170)
+    await page.goto(f"{ada.home}/chat/{session_id}")
+    await expect(answers(page).last).to_be_in_viewport()
+    for number in (417, 600, 33, 1_100):
+        await page.keyboard.press("Control+k")
+        await page.get_by_test_id("palette-input").fill(f'"message {number}"')
+        await expect(page.get_by_test_id("palette-option")).to_contain_text([f"message {number}."])
+        await page.keyboard.press("Enter")
+        wanted = page.locator(".message.lit")
+        await expect(wanted).to_contain_text(f"message {number}.")
+        await expect(wanted).to_have_count(0)
+        await expect(page.get_by_text(f"message {number}.")).to_be_in_viewport()
 
 
 async def test_messages_on_a_phone(stack: Stack, e2e_database: str, visitors: Any, shoot: Any) -> None:

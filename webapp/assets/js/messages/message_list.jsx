@@ -27,6 +27,7 @@ const NEAR = 80;
 const AHEAD = { top: 900, bottom: 900 };
 const SOON = 20;
 const FLASH = 2200;
+const MOVES = ["wheel", "touchmove", "pointerdown", "keydown"];
 
 const dayOf = (moment) => new Date(moment).toDateString();
 
@@ -104,14 +105,20 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
 
   useEffect(() => hear(live), [live]);
 
-  // A message that is looked for is shown in its place, and stands out for a moment.
+  // A message that is looked for is shown in its place, and stands out for a moment. It is held there meanwhile: what
+  // is loaded above it is only guessed in height before it is drawn. A reader who moves goes free.
   const place = view.target ? items.findIndex((item) => item.key === view.target.id) : -1;
+  const held = useRef("");
   useEffect(() => {
     if (!view.target || place < 0) return;
     following.current = false;
+    held.current = view.target.id;
     list.current?.scrollToIndex({ index: place, align: "center" });
     setFlashed(view.target.id);
-    const timer = setTimeout(() => setFlashed(""), FLASH);
+    const timer = setTimeout(() => {
+      held.current = "";
+      setFlashed("");
+    }, FLASH);
     return () => clearTimeout(timer);
   }, [view.target]);
 
@@ -144,13 +151,20 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
     lastTop.current = scrollTop;
     setAway(!following.current);
   }, []);
+  const free = useCallback(() => {
+    held.current = "";
+  }, []);
   const attach = useCallback((element) => {
     scroller.current?.removeEventListener?.("scroll", look);
+    for (const move of MOVES) scroller.current?.removeEventListener?.(move, free);
     scroller.current = element;
     element?.addEventListener?.("scroll", look, { passive: true });
+    for (const move of MOVES) element?.addEventListener?.(move, free, { passive: true });
   }, []);
   const grown = () => {
-    if (following.current && view.attached && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+    const index = held.current ? items.findIndex((item) => item.key === held.current) : -1;
+    if (index >= 0) list.current?.scrollToIndex({ index, align: "center" });
+    else if (following.current && view.attached && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
   };
   const listKey = `${sessionId}:${view.epoch}`;
   useLayoutEffect(() => {
