@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 from hypothesis import settings
 from psycopg import sql
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from backend.embedded_postgres import EmbeddedPostgres
 from backend.migrations import migrate
@@ -55,15 +57,23 @@ def make_user(database_url: str, name: str) -> UUID:
 
 BROWSER_TESTS = ("tests/console/", "tests/e2e/", "tests/webapp/")
 #: These start a whole stack, or look at all processes of one: one worker runs them, one after the other.
-IN_ONE_WORKER = ("e2e", "stack", "faults")
+IN_ONE_WORKER = ("tests/e2e/", "tests/faults/", "tests/stack/")
+
+
+class Together(LoadScopeScheduling):
+    """With `-n`: the tests of a file share a database or an engine, those of some folders more than that."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in IN_ONE_WORKER if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n`, the tests of a file stay together (they share a database, an engine), and those of some folders."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in IN_ONE_WORKER else str(item.path)))
-    # The longest group first: what is left at the end is short.
+    """The longest first: what is left at the end is short."""
     items.sort(key=lambda item: item.path.parent.name != "e2e")
 
 

@@ -32,6 +32,10 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/api/chat/{message}/stop", None),
     ("POST", "/api/chat/{message}/continue", None),
     ("POST", "/api/chat/{message}/regenerate", {}),
+    ("POST", "/api/chat/messages/{message}/choose", None),
+    ("PUT", "/api/chat/messages/{message}/rating", {"rating": "down"}),
+    ("DELETE", "/api/chat/messages/{message}", None),
+    ("GET", SESSION + "/export", None),
 ]
 #: Routes that name nothing of anybody, or only what the caller holds (a refresh token), or leave out the rest.
 NAMELESS = {
@@ -41,6 +45,17 @@ NAMELESS = {
     ("POST", "/auth/refresh"),
     ("POST", "/auth/logout"),
     ("GET", "/auth/me"),
+    ("PATCH", "/auth/me"),
+    ("DELETE", "/auth/me"),
+    ("POST", "/auth/password"),
+    ("GET", "/auth/devices"),
+    ("POST", "/auth/devices/revoke-others"),
+    ("DELETE", "/auth/devices/{device}"),  # test_account.py looks at other people's
+    ("GET", "/auth/settings"),
+    ("PUT", "/auth/settings"),
+    ("GET", "/api/chat/search"),
+    ("GET", "/api/chat/export"),
+    ("POST", "/api/chat/import"),
     ("POST", "/api/chat/sessions"),
     ("POST", "/api/chat/sessions/create"),
     ("GET", "/healthz"),
@@ -96,7 +111,11 @@ async def test_what_is_anothers_looks_like_what_does_not_exist(
         await api.delete(own, headers=ada.headers)
     before = await _state(api, ada, deleted)
 
-    names = {"session": session, "user": ada.id, "message": question["message_id"]}
+    names = {
+        "session": session,
+        "user": ada.id,
+        "message": question["message_id"],
+    }
     foreign = await _ask(api, bob, method, path, body, **names)
     unknown = await _ask(api, bob, method, path, body, **{name: uuid4() for name in names})
 

@@ -209,6 +209,9 @@ async def test_whatever_changes_every_subscriber_comes_to_know_the_state_of_now(
         connection = stack.enter_context(psycopg.connect(database_url, autocommit=True))
         # Rows of this schema do not move from user to user; elsewhere they may.
         connection.execute("ALTER TABLE chat_messages DROP CONSTRAINT chat_messages_session_fkey")
+        for table, columns in (("chat_sessions", ["branch"]), ("chat_messages", ["branch", "place"])):
+            for column in columns:
+                connection.execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL".encode())
         rules = connection.execute(
             "SELECT format('ALTER TABLE %s DISABLE TRIGGER %I', tgrelid::regclass, tgname) FROM pg_trigger"
             " WHERE NOT tgisinternal AND tgname NOT LIKE 'hdb%'"

@@ -4,11 +4,11 @@ import { useWords } from "$/public/js/words.js";
 
 export function DeleteDialog({ row, onDelete, onClose }) {
   const t = useWords();
-  const what = row.role === "user" ? "messages.delete-question" : "messages.delete-answer";
+  const asked = row.role === "user";
   return (
     <Confirmation
-      title={t(what)}
-      text={t(`${what}.hint`)}
+      title={asked ? t("messages.delete-question") : t("messages.delete-answer")}
+      text={asked ? t("messages.delete-question.hint") : t("messages.delete-answer.hint")}
       yes={t("messages.delete")}
       no={t("messages.keep")}
       onYes={onDelete}
