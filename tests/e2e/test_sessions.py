@@ -180,6 +180,7 @@ async def test_the_list_obeys_the_keyboard(stack: Stack, e2e_database: str, visi
     await item(page, "chat 1.").get_by_role("link").focus()
     await page.keyboard.press("Space")
     await expect(page.get_by_test_id("bulk-bar")).to_contain_text("1 selected")
+    await expect(item(page, "chat 1.").get_by_role("checkbox")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(page.get_by_test_id("bulk-bar")).to_have_count(0)
 
