@@ -119,7 +119,10 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
       held.current = "";
       setFlashed("");
     }, FLASH);
-    return () => clearTimeout(timer);
+    return () => {
+      held.current = "";
+      clearTimeout(timer);
+    };
   }, [view.target]);
 
   const toEnd = useCallback(

@@ -192,12 +192,6 @@ export const open = (sessionId, messageId = null) => {
   refresh(entry);
 };
 
-// Before it is opened: the pointer is on its way there.
-export const prefetch = (sessionId) => {
-  const entry = entryOf(sessionId);
-  if (!entry.ready && !entry.busy.newest && current !== sessionId) refresh(entry);
-};
-
 export const close = (sessionId) => {
   if (current === sessionId) current = "";
 };
