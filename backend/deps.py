@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from starlette.requests import HTTPConnection
 
 from backend.errors import Forbidden, Unauthenticated
+from backend.metrics import Metrics
 from backend.services.accounts import Accounts
 from backend.services.bus import Bus
 from backend.services.deletion import Deletion
@@ -31,6 +32,7 @@ from backend.services.transfer.arriving import Imports
 class Services:
     """Built by the app's lifespan; everything that outlives a request."""
 
+    metrics: Metrics
     pool: AsyncConnectionPool
     bus: Bus
     accounts: Accounts

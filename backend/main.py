@@ -15,6 +15,8 @@ from redis.backoff import NoBackoff
 
 from backend import errors
 from backend.deps import Services
+from backend.measuring import Measure
+from backend.metrics import Metrics
 from backend.middleware import BodyLimit, Trace
 from backend.routes import (
     account,
@@ -23,6 +25,7 @@ from backend.routes import (
     chat_sessions,
     health,
     messages,
+    metrics,
     search,
     transfer,
     ws_chat,
@@ -73,10 +76,11 @@ Lists are keyset-paged: follow `next_cursor` until it is null.
 def create_app(settings: Settings | None = None) -> FastAPI:
     """An app that shares nothing with another. Without `settings` it reads the environment: SettingsError."""
     settings = settings or load_settings()
+    measured = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _services(settings) as services:
+        async with _services(settings, measured) as services:
             app.state.services = services
             yield
 
@@ -95,7 +99,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
     )
     errors.install(app)
-    for room in (auth, account, transfer, chat_sessions, messages, search, chat, health, ws_chat, ws_status):
+    app.state.metrics = measured
+    app.state.metrics_token = settings.metrics_token
+    for room in (
+        auth,
+        account,
+        transfer,
+        chat_sessions,
+        messages,
+        search,
+        chat,
+        health,
+        metrics,
+        ws_chat,
+        ws_status,
+    ):
         app.include_router(room.router)
     app.add_middleware(BodyLimit, limit=MAX_BODY, larger={transfer.IMPORT_PATH: LARGEST_FILE})
     if settings.cors_origins:
@@ -107,11 +125,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             expose_headers=["Retry-After", "x-request-id"],
         )
     app.add_middleware(Trace)
+    app.add_middleware(Measure, metrics=measured)
     return app
 
 
 @asynccontextmanager
-async def _services(settings: Settings) -> AsyncIterator[Services]:
+async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         # Opened without waiting: the API starts without its database and says so in /readyz.
         pool = AsyncConnectionPool(
@@ -154,6 +173,7 @@ async def _services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(deletion.aclose)
         stack.push_async_callback(replies.drain, DRAIN_FOR)
         yield Services(
+            metrics=measured,
             pool=pool,
             bus=bus,
             accounts=Accounts(pool, Passwords()),

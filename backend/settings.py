@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     #: Comma-separated addresses and networks, in uvicorn's form.
     trusted_proxies: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_token: SecretStr | None = Field(None, min_length=16)
 
     login_attempts: int = Field(10, ge=1)
     login_attempts_per_address: int = Field(100, ge=1)
