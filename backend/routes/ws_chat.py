@@ -35,6 +35,7 @@ from backend.services import feed, growth
 from backend.services.assistant_errors import AssistantError
 from backend.services.hasura_client import ChatMessage, HasuraError
 from backend.services.presence import Present, Room
+from backend.services.tasks import end
 from backend.services.turn import Began
 from backend.services.turn import Delta as Grown
 
@@ -104,10 +105,7 @@ class Talk:
                 self._socket.until_expiry(),
             )
         finally:
-            followers = list(self._following.values())
-            for task in followers:
-                task.cancel()
-            await asyncio.gather(*followers, return_exceptions=True)
+            await end(*self._following.values())
 
     # What the client does
 

@@ -33,6 +33,7 @@ from backend.routes.ws_events import FIRST, Failed, Ping, Pong, Ready
 from backend.services.hasura_client import ChatMessage, ChatSession, Unauthorized
 from backend.services.latest import latest
 from backend.services.open_sockets import TooManySockets
+from backend.services.tasks import end
 from backend.services.tokens import InvalidToken, User
 
 if TYPE_CHECKING:
@@ -218,6 +219,4 @@ async def until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from backend.services.bus import BusDown
+from backend.services.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -63,9 +64,7 @@ async def broadcasting(
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         with suppress(TimeoutError):
             async with asyncio.timeout(_END_WITHIN):
                 await say(bus, message_id, {"ended": True})

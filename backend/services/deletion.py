@@ -13,6 +13,8 @@ import psycopg
 import psycopg_pool
 import structlog
 
+from backend.services.tasks import end
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
@@ -45,8 +47,7 @@ class Deletion:
 
     async def aclose(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
 
     async def delete_account(self, account: Account) -> bool:
         """Signs every device out and removes everything; False when the password that `account` was verified with is

@@ -12,6 +12,7 @@ from backend.services.broadcast import WANT_EVERY, say, topic_of
 from backend.services.bus import Lost
 from backend.services.growth import Growth, Superseded
 from backend.services.hasura_client import HasuraError, Unavailable
+from backend.services.tasks import end
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -48,9 +49,7 @@ class Followers:
         return growth
 
     async def aclose(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     async def _run(self, answer: ChatMessage, growth: Growth) -> None:
         try:

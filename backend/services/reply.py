@@ -17,6 +17,7 @@ from backend.services.broadcast import broadcasting
 from backend.services.conversation import Conversation, Usage, estimated_tokens
 from backend.services.growth import Growth, Superseded
 from backend.services.hasura_client import ChatMessage, HasuraClient, HasuraError, Status, Unavailable
+from backend.services.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,9 +148,7 @@ class Reply:
                 keeping.result()
             return generating.result() if generating.done() else _End("stopped")
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
 
     async def _generate(self) -> _End:
         try:

@@ -12,6 +12,7 @@ import structlog
 
 from backend.services.assistant_errors import Interrupted, saved
 from backend.services.hasura_client import HasuraError
+from backend.services.tasks import end
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,8 +54,7 @@ class Sweeper:
 
     async def aclose(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
 
     async def sweep(self) -> int:
         """How many answers it has ended. Raises psycopg's errors and HasuraError."""

@@ -11,6 +11,7 @@ import structlog
 
 from backend.services.assistant_errors import AssistantError
 from backend.services.hasura_client import HasuraError
+from backend.services.tasks import end
 
 if TYPE_CHECKING:
     from backend.services.conversation import Assistant, Conversation
@@ -55,9 +56,7 @@ class Titles:
 
     async def aclose(self) -> None:
         """What is under way is given up."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
     async def _name(self, conversation: Conversation, answer: ChatMessage) -> None:
         try:

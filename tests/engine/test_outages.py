@@ -23,6 +23,9 @@ CREATE FUNCTION slow_articles() RETURNS SETOF article LANGUAGE sql STABLE AS
 CREATE FUNCTION slowly_renamed() RETURNS SETOF article LANGUAGE sql VOLATILE AS
     $$ SELECT pg_sleep(0.8); UPDATE article SET title = 'Renamed' WHERE id = 1 RETURNING * $$;
 """
+#: The same for what must not end before it is ended.
+ENDLESS = SLOW.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION").replace("0.8", "600")
+QUICK = ENDLESS.replace("600", "0")
 QUERY, MUTATION = "{ slow_articles { id } }", "mutation { slowly_renamed { id } }"
 TITLE = "{ article_by_pk(id: 1) { title } }"
 AWAY = {
@@ -77,10 +80,7 @@ async def test_a_query_whose_client_hangs_up_is_cancelled_in_postgres(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hasura.engine.serve.hangup.SLOW", 0.05)
-    await shop.sql(
-        "CREATE OR REPLACE FUNCTION slow_articles() RETURNS SETOF article LANGUAGE sql STABLE AS"
-        " $$ SELECT a.* FROM article a, LATERAL (SELECT pg_sleep(600 + a.id)) s $$"
-    )
+    await shop.sql(ENDLESS)
     # Some run, alone or together, and some may wait.
     asked = [asyncio.create_task(ask(shop, QUERY)) for _ in range(6)]
     await until(shop, "slow_articles", 1)
@@ -117,6 +117,7 @@ async def test_a_slow_query_whose_client_stays_is_answered(
 async def test_running_requests_are_told_of_a_lost_connection_and_later_ones_do_not_notice(
     shop: Shop,
 ) -> None:
+    await shop.sql(ENDLESS)
     asked = [asyncio.create_task(ask(shop, query)) for query in (QUERY, MUTATION)]
     await until(shop, "slow", 2)
     with psycopg.connect(shop.database_url) as connection:
@@ -128,6 +129,7 @@ async def test_running_requests_are_told_of_a_lost_connection_and_later_ones_do_
         assert answer.headers["retry-after"] == "1"
         assert answer.json() == AWAY
     assert (await ask(shop, TITLE)).json() == {"data": {"article_by_pk": {"title": "One"}}}
+    await shop.sql(QUICK)
     assert (await ask(shop, MUTATION)).json() == {"data": {"slowly_renamed": [{"id": 1}]}}
 
 

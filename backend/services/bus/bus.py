@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 import structlog
 
+from backend.services.tasks import end
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -88,8 +90,7 @@ class Bus(ABC):
 
     async def __aexit__(self, *_: object) -> None:
         if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.wait({self._listener})
+            await end(self._listener)
         for subscription in self._subscriptions():
             subscription.close()
 
