@@ -41,10 +41,12 @@ bench-ui: $(VENV)/.development chromium ## Measure the web UI in a browser: 10,0
 console: $(VENV)/.runtime ## Build the engine's console (make up does it too).
 	@$(BIN)/python -m hasura.console.build
 
-lint: $(VENV)/.development ## Check style and types.
+lint: $(VENV)/.development ## Check style and types; look for secrets and for known holes in what is locked.
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.audit.secrets
+	@$(BIN)/python -m tests.audit.dependencies
 
 lock: $(VENV)/.uv ## Renew the lock files after a change of pyproject.toml.
 	$(LOCK) pyproject.toml --output-file requirements.lock
