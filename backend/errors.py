@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastapi import FastAPI, Request, WebSocket
+    from starlette.types import Receive, Scope, Send
 
     from backend.services.assistant_errors import AssistantError
 
@@ -62,7 +63,19 @@ class Problem(HTTPException):
         }
 
     def response(self) -> JSONResponse:
-        return JSONResponse(self.body(), self.status_code, self.headers, MEDIA_TYPE)
+        return _Answer(self)
+
+
+class _Answer(JSONResponse):
+    """Leaves word of its kind in the scope, where the middleware that measures finds it."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.body(), problem.status_code, problem.headers, MEDIA_TYPE)
+        self._slug = problem.slug
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["problem"] = self._slug
+        await super().__call__(scope, receive, send)
 
 
 class Invalid(Problem):

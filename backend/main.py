@@ -15,8 +15,8 @@ from redis.backoff import NoBackoff
 
 from backend import errors
 from backend.deps import Services
-from backend.measuring import Measure
-from backend.metrics import Metrics
+from backend.metrics import Measure, Metrics, loop_lag
+from backend.metrics.state import State
 from backend.middleware import BodyLimit, Trace
 from backend.routes import (
     account,
@@ -151,11 +151,12 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
             PostgresBus(settings.database_url.get_secret_value(), pool) if redis is None else RedisBus(redis)
         )
         limits = RateLimits(redis)
-        client = await stack.enter_async_context(HasuraClient(str(settings.graphql_url)))
+        client = await stack.enter_async_context(HasuraClient(str(settings.graphql_url), observer=measured))
         tokens = Tokens(settings.jwt_secret)
         assistant = LlmAssistant(settings) if settings.uses_model else OfflineAssistant()
         means = Means(
             client=client,
+            metrics=measured,
             tokens=tokens,
             assistant=assistant,
             bus=bus,
@@ -165,14 +166,18 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
             slots=asyncio.Semaphore(settings.replies_at_once),
         )
         replies = Replies(means, Places(pool, client, settings.replies_per_user))
-        sweeper = Sweeper(pool, client, tokens)
+        sweeper = Sweeper(pool, client, tokens, measured)
         sweeper.start()
         stack.push_async_callback(sweeper.aclose)
-        deletion = Deletion(pool, trash_days=settings.trash_days, max_days=settings.retention_max_days)
+        deletion = Deletion(
+            pool, measured, trash_days=settings.trash_days, max_days=settings.retention_max_days
+        )
         deletion.start()
         stack.push_async_callback(deletion.aclose)
         stack.push_async_callback(replies.drain, DRAIN_FOR)
-        yield Services(
+        lag = asyncio.create_task(loop_lag.watch(measured.loop_lag), name="loop-lag")
+        stack.callback(lag.cancel)
+        services = Services(
             metrics=measured,
             pool=pool,
             bus=bus,
@@ -191,6 +196,10 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
             sweeper=sweeper,
             imports=Imports(),
         )
+        state = State(services)
+        measured.registry.register(state)
+        stack.callback(measured.registry.unregister, state)
+        yield services
 
 
 def _redis(url: str) -> Redis:

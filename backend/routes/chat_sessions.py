@@ -229,9 +229,11 @@ async def messages(
 async def add(
     session_id: UUID, body: NewMessage, user: CurrentUser, services: CurrentServices
 ) -> ChatMessage:
-    return await services.hasura.add_chat_message(
+    stored = await services.hasura.add_chat_message(
         user.token, session_id, body.content, message_id=body.message_id, edit_of=body.edit_of
     )
+    services.metrics.messages.labels("user").inc()
+    return stored
 
 
 @router.delete("/{session_id}/messages", summary="Clear a session", responses=documented(NotFound))

@@ -147,6 +147,7 @@ class Talk:
                     await services.hasura.add_chat_message(
                         user.token, self._session_id, content, message_id=message_id, edit_of=edit_of
                     )
+                    services.metrics.messages.labels("user").inc()
                     answer_id = None
                 await self._socket.send(Ack(id=message_id, assistant_message_id=answer_id))
 

@@ -174,6 +174,7 @@ class Socket:
                 if not self._accepted:
                     await self._websocket.send_denial_response(problem.response())
                     return
+                self.services.metrics.errors.labels(problem.slug).inc()
                 if not isinstance(problem, SlowReader):
                     await self._websocket.send_text(Failed(problem=problem.body()).model_dump_json())
                 await self._websocket.close(CLOSE + problem.status_code, problem.title)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from psycopg_pool import AsyncConnectionPool
 
+    from backend.metrics import Metrics
     from backend.services.accounts import Account
 
 #: Between two looks at all accounts, in seconds.
@@ -36,8 +37,11 @@ log = structlog.get_logger(__name__)
 class Deletion:
     """Runs as a task from `start` to `aclose`. Several processes may: a batch that another has taken is empty."""
 
-    def __init__(self, pool: AsyncConnectionPool, *, trash_days: int, max_days: int | None) -> None:
+    def __init__(
+        self, pool: AsyncConnectionPool, metrics: Metrics, *, trash_days: int, max_days: int | None
+    ) -> None:
         self._pool = pool
+        self._metrics = metrics
         self._trash_days = trash_days
         self._max_days = max_days
         self._task: asyncio.Task[None] | None = None
@@ -93,7 +97,10 @@ class Deletion:
     async def _run(self) -> None:
         while True:
             try:
-                if chats := await self.sweep():
+                with self._metrics.sweep("deletion"):
+                    chats = await self.sweep()
+                self._metrics.swept.labels("deletion").inc(chats)
+                if chats:
                     log.info("chats_expired", chats=chats)
             except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
                 log.warning("deletion_failed", cause=repr(exc))

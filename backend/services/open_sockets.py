@@ -20,6 +20,11 @@ class OpenSockets:
         self._per_user = per_user
         self._open: Counter[UUID] = Counter()
 
+    @property
+    def users(self) -> int:
+        """Who has one open."""
+        return len(self._open)
+
     @contextmanager
     def place(self, user_id: UUID) -> Iterator[None]:
         """Raises TooManySockets."""

@@ -172,6 +172,11 @@ class Presence:
         self._rooms: dict[UUID, Room] = {}
         self._running: dict[UUID, asyncio.Task[None]] = {}
 
+    @property
+    def sessions(self) -> int:
+        """That somebody in this process has open."""
+        return len(self._rooms)
+
     @asynccontextmanager
     async def room(self, session_id: UUID) -> AsyncIterator[Room]:
         room = self._rooms.get(session_id)

@@ -73,6 +73,11 @@ class Replies:
         self._followers = Followers(means.client, means.tokens, means.bus)
         self._draining = False
 
+    @property
+    def running(self) -> int:
+        """Answers that this process writes."""
+        return len(self._running)
+
     # Beginning. Each raises TooManyReplies or ShuttingDown, with nothing stored, a HasuraError, or psycopg's errors.
 
     async def ask(
@@ -95,6 +100,7 @@ class Replies:
             question = await self._client.add_chat_message(
                 user.token, session_id, content, message_id=message_id, edit_of=edit_of
             )
+            self._means.metrics.messages.labels("user").inc()
             return await self._answer(user, question, answer_id(message_id))
 
     async def regenerate(self, user: User, message_id: UUID, new_id: UUID | None) -> Turn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import time
-from contextlib import aclosing, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +20,10 @@ from backend.services.hasura_client import ChatMessage, HasuraClient, HasuraErro
 from backend.services.tasks import end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from uuid import UUID
 
+    from backend.metrics import Metrics
     from backend.services.bus import Bus
     from backend.services.conversation import Assistant
     from backend.services.titles import Titles
@@ -75,6 +76,7 @@ class Means:
     """What all replies of a process share."""
 
     client: HasuraClient
+    metrics: Metrics
     tokens: Tokens
     assistant: Assistant
     bus: Bus
@@ -152,7 +154,7 @@ class Reply:
 
     async def _generate(self) -> _End:
         try:
-            async with self._means.slots, asyncio.timeout(self._means.total_timeout):
+            async with self._place(), asyncio.timeout(self._means.total_timeout):
                 self._began_at = self._first_at = time.monotonic()
                 async with aclosing(self._means.assistant.answer(self._conversation)) as pieces:
                     async for piece in pieces:
@@ -176,6 +178,16 @@ class Reply:
             return _End("failed", errors.Unexpected())
         return _End("complete") if self.growth.text.strip() else _End("failed", errors.Empty())
 
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """One of the answers that this process writes at the same time."""
+        metrics, asked_at = self._means.metrics, time.monotonic()
+        async with AsyncExitStack() as stack:
+            with metrics.answers_waiting.track_inprogress():
+                await stack.enter_async_context(self._means.slots)
+            metrics.answer_wait.observe(time.monotonic() - asked_at)
+            yield
+
     def _add(self, piece: str, *, final: bool = False) -> bool:
         """Whether the answer is as long as it may be."""
         text = self.growth.text
@@ -184,6 +196,7 @@ class Reply:
         if clean:
             if len(text) == len(self._conversation.begun):
                 self._first_at = time.monotonic()
+                self._means.metrics.first_token.observe(self._first_at - self._began_at)
             self.growth.add(clean)
         return len(text) + len(clean) >= self._longest
 
@@ -222,6 +235,7 @@ class Reply:
     async def _finish(self, end: _End) -> None:
         """Raises Superseded."""
         metadata = self._metadata(end)
+        self._means.metrics.ended(end.status, end.error, metadata)
         if end.error is not None:
             log.warning(
                 "reply_failed", message_id=str(self._message_id), kind=end.error.kind, cause=_cause(end.error)

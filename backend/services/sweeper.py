@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from psycopg_pool import AsyncConnectionPool
 
+    from backend.metrics import Metrics
     from backend.services.hasura_client import HasuraClient
     from backend.services.tokens import Tokens
 
@@ -43,10 +44,13 @@ log = structlog.get_logger(__name__)
 class Sweeper:
     """Runs as a task from `start` to `aclose`. Several processes may sweep: each write is fenced by the lease seen."""
 
-    def __init__(self, pool: AsyncConnectionPool, client: HasuraClient, tokens: Tokens) -> None:
+    def __init__(
+        self, pool: AsyncConnectionPool, client: HasuraClient, tokens: Tokens, metrics: Metrics
+    ) -> None:
         self._pool = pool
         self._client = client
         self._tokens = tokens
+        self._metrics = metrics
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -70,7 +74,9 @@ class Sweeper:
                 await self._client.ping(self._tokens.assistant(_NOBODY))
                 if outage:
                     await asyncio.sleep(AFTER_OUTAGE)
-                await self.sweep()
+                with self._metrics.sweep("answers"):
+                    ended = await self.sweep()
+                self._metrics.swept.labels("answers").inc(ended)
                 outage = False
             except (psycopg.Error, psycopg_pool.PoolTimeout, HasuraError) as exc:
                 log.warning("sweep_failed", cause=repr(exc))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from uuid import uuid4
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend.main import create_app
-from tests.backend.conftest import Person, assert_problem, running, settings_for
+from tests.backend.conftest import Person, assert_problem, running, serving, settings_for
+from tests.backend.sockets import connected
 
 NOWHERE = ("postgresql://chat@127.0.0.1:1/chat", "http://127.0.0.1:1/")
 TOKEN = "a-long-enough-token"
@@ -104,3 +108,78 @@ async def test_a_user_is_a_stranger(backend_database: str, graphql_url: str, ada
 def test_two_apps_count_for_themselves() -> None:
     one, other = (create_app(settings_for(*NOWHERE)) for _ in range(2))
     assert one.state.metrics.registry is not other.state.metrics.registry
+
+
+async def test_a_turn_is_counted_from_question_to_answer(api: httpx.AsyncClient, ada: Person) -> None:
+    session = (await api.post("/api/chat/sessions", json={"title": "Counted"}, headers=ada.headers)).json()
+    asked = {
+        "chat_messages_total": {"role": "user"},
+        "chat_answers_total": {"status": "complete"},
+        "chat_llm_first_token_seconds_count": {},
+        "chat_answer_wait_seconds_count": {},
+        "chat_answer_duration_seconds_count": {},
+        "chat_graphql_request_duration_seconds_count": {"operation": "AddMessage", "outcome": "ok"},
+    }
+    before = {name: await sample(api, name, **labels) for name, labels in asked.items()}
+    tokens = await sample(api, "chat_llm_tokens_total", kind="completion")
+    question = {"session_id": session["session_id"], "content": "how many messages?"}
+    json_please = {"Accept": "application/json"}
+    assert (await api.post("/api/chat", json=question, headers=ada.headers | json_please)).is_success
+    after = {name: await sample(api, name, **labels) for name, labels in asked.items()}
+    assert {name: after[name] - before[name] for name in asked} == {
+        name: 2 if name.startswith("chat_graphql") else 1 for name in asked
+    }
+    assert await sample(api, "chat_llm_tokens_total", kind="completion") > tokens
+    assert await sample(api, "chat_answers_under_way") == 0
+
+
+async def test_an_error_is_counted_by_its_kind(api: httpx.AsyncClient, ada: Person) -> None:
+    before = await sample(api, "chat_errors_total", kind="not-found")
+    await api.get(f"/api/chat/sessions/{uuid4()}", headers=ada.headers)
+    assert await sample(api, "chat_errors_total", kind="not-found") == before + 1
+
+
+async def test_graphql_that_is_away_is_an_outcome(accounts_api: httpx.AsyncClient, ada: Person) -> None:
+    asked = {"operation": "ListSessions", "outcome": "Unavailable"}
+    name = "chat_graphql_request_duration_seconds_count"
+    before = await sample(accounts_api, name, **asked)
+    assert (
+        await accounts_api.get(f"/api/chat/sessions/user/{ada.id}", headers=ada.headers)
+    ).status_code == 503
+    assert await sample(accounts_api, name, **asked) > before
+    assert await sample(accounts_api, "chat_errors_total", kind="unavailable") >= 1
+
+
+async def test_connections_are_seen_while_they_last(
+    backend_database: str, graphql_url: str, ada: Person
+) -> None:
+    async with serving(create_app(settings_for(backend_database, graphql_url))) as api:
+        session = (await api.post("/api/chat/sessions", json={"title": "Open"}, headers=ada.headers)).json()
+        route = {"route": "/ws/chat/{session_id}"}
+        for name in ("chat_users_connected", "chat_sessions_connected", "chat_live_queries"):
+            assert await sample(api, name) == 0
+        async with connected(api, f"/ws/chat/{session['session_id']}", ada) as client:
+            await client.wait("ready")
+            assert await sample(api, "chat_websockets_open", **route) == 1
+            assert await sample(api, "chat_users_connected") == 1
+            assert await sample(api, "chat_sessions_connected") == 1
+            await eventually(api, "chat_live_queries", 1, operation="WatchSession")
+        await eventually(api, "chat_websockets_open", 0, **route)
+        await eventually(api, "chat_live_queries", 0)
+        assert await sample(api, "chat_websocket_handshakes_total", outcome="accepted", **route) == 1
+        assert await sample(api, "chat_db_pool_max") == 10
+        assert await sample(api, "chat_db_pool_requests_total") > 0
+        await eventually(api, "chat_bus_connected", 1)
+
+
+async def test_the_event_loop_is_watched(api: httpx.AsyncClient) -> None:
+    await eventually(api, "chat_event_loop_lag_seconds_count", 1)
+
+
+async def eventually(api: httpx.AsyncClient, name: str, least: float, **labels: str) -> None:
+    """At least `least`, or exactly none, within the test's own timeout."""
+    while True:
+        value = await sample(api, name, **labels)
+        if value == least or 0 < least <= value:
+            return
+        await asyncio.sleep(0.05)

@@ -83,6 +83,12 @@ class Bus(ABC):
     def __init__(self) -> None:
         self._topics: dict[str, set[Subscription]] = {}
         self._listener: asyncio.Task[None] | None = None
+        #: Whether what others say is heard now.
+        self.connected = False
+
+    @property
+    def subscribers(self) -> int:
+        return len(self._subscriptions())
 
     async def __aenter__(self) -> Self:
         self._listener = asyncio.create_task(self._keep_listening(), name="bus")
@@ -127,6 +133,7 @@ class Bus(ABC):
         """Connects, calls `_connected`, then `_received` for each payload. Ends by raising BusDown only."""
 
     def _connected(self) -> None:
+        self.connected = True
         for subscription in self._subscriptions():
             subscription.lose()
 
@@ -150,6 +157,7 @@ class Bus(ABC):
             try:
                 await self._listen()
             except BusDown as exc:
+                self.connected = False
                 log.warning("bus_down", cause=repr(exc.__cause__))
             if asyncio.get_running_loop().time() - started > _LONGEST_WAIT:
                 wait = 0.1

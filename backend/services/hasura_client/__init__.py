@@ -31,6 +31,7 @@ from backend.services.hasura_client.models import (
     Status,
     WholeMessage,
 )
+from backend.services.hasura_client.observer import Observer
 from backend.services.hasura_client.sessions import MOST_AT_ONCE, ChangesOfMany, SessionChanges
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "InvalidInput",
     "MessagePage",
     "NotFound",
+    "Observer",
     "PermissionDenied",
     "Rating",
     "Role",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from backend.services.hasura_client.observer import Observer
+
 
 class HasuraClient(SessionCalls, MessageCalls, AssistantCalls, SearchCalls, TransferCalls):
     """The GraphQL API of chat-sessions for any number of users: each call carries its caller's token.
@@ -32,12 +34,18 @@ class HasuraClient(SessionCalls, MessageCalls, AssistantCalls, SearchCalls, Tran
     :param url: of GraphQL, ``http://…/v1/graphql``; subscriptions use the same with ``ws``.
     :param timeout: seconds, for one request.
     :param transport: carries the requests instead of the network.
+    :param observer: is told what becomes of them.
     """
 
     def __init__(
-        self, url: str, timeout: float = 10.0, *, transport: httpx2.AsyncBaseTransport | None = None
+        self,
+        url: str,
+        timeout: float = 10.0,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        self._transport = Transport(url, timeout, transport)
+        self._transport = Transport(url, timeout, transport, observer)
         self._live = LiveQueries(self._transport, timeout)
 
     async def open(self) -> None:

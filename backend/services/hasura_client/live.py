@@ -64,7 +64,12 @@ class LiveQueries:
         An outage is waited out. Raises Unauthorized once the token is refused, what the query itself did wrong, and
         Unavailable once the client is closed.
         """
-        request = Operation(document, variables)
+        with self._transport.observer.watched(document.name):
+            async with aclosing(self._states(token, Operation(document, variables))) as states:
+                async for data in states:
+                    yield data
+
+    async def _states(self, token: str, request: Operation) -> AsyncGenerator[dict[str, Any], None]:
         failures = 0
         while not self._closed:
             try:
@@ -82,6 +87,7 @@ class LiveQueries:
                 log.warning("live_query_interrupted", cause=type(error).__name__)
             except (TransportError, TimeoutError, OSError) as exc:
                 log.warning("live_query_interrupted", cause=repr(exc))
+            self._transport.observer.interrupted()
             await self._raise_if_refused(token)
             failures += 1
             await asyncio.sleep(random.uniform(0.5, 1.0) * min(LONGEST_WAIT, 0.1 * 2 ** min(failures, 10)))  # noqa: S311

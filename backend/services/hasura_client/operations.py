@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gql import GraphQLRequest
+from graphql import OperationDefinitionNode
 
 
 class Operation(GraphQLRequest):
@@ -14,10 +15,20 @@ class Operation(GraphQLRequest):
     def __init__(self, source: str | Operation, variable_values: dict[str, Any] | None = None) -> None:
         super().__init__(source, variable_values=variable_values)
         self.text: str = source if isinstance(source, str) else source.text
+        self.name: str = _name(self) if isinstance(source, str) else source.name
 
     @property
     def payload(self) -> dict[str, Any]:
         return {"query": self.text, "variables": self.variable_values or {}}
+
+
+def _name(operation: Operation) -> str:
+    (name,) = (
+        definition.name.value
+        for definition in operation.document.definitions
+        if isinstance(definition, OperationDefinitionNode) and definition.name is not None
+    )
+    return name
 
 
 _MESSAGE = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import httpx2
@@ -13,11 +14,13 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from graphql import FieldNode, OperationDefinitionNode
 
 from backend.services.hasura_client.errors import (
+    HasuraError,
     Unavailable,
     UnexpectedAnswer,
     from_graphql,
     from_transport,
 )
+from backend.services.hasura_client.observer import Observer, Unobserved
 from backend.services.hasura_client.operations import Operation
 
 ATTEMPTS = 3
@@ -27,8 +30,15 @@ CONNECTIONS = 100
 class Transport:
     """GraphQL over HTTP. One per process; opened once, used by any number of tasks at a time."""
 
-    def __init__(self, url: str, timeout: float, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout: float,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         self.url = url
+        self.observer: Observer = observer or Unobserved()
         self._timeout = timeout
         self._http = HTTPXAsyncTransport(
             url,
@@ -65,8 +75,21 @@ class Transport:
             on=repeatable, attempts=ATTEMPTS, timeout=None, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
         ):
             with attempt:
-                return await self._once(token, request)
+                return await self._observed(token, request)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _observed(self, token: str, request: Operation) -> dict[str, Any]:
+        started, outcome = time.perf_counter(), "Cancelled"
+        try:
+            data = await self._once(token, request)
+            outcome = "ok"
+        except HasuraError as exc:
+            outcome = type(exc).__name__
+            raise
+        else:
+            return data
+        finally:
+            self.observer.answered(request.name, time.perf_counter() - started, outcome)
 
     async def _once(self, token: str, request: Operation) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}"}

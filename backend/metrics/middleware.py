@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from backend.metrics import Metrics
+    from backend.metrics.families import Metrics
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -37,6 +37,7 @@ class Measure:
         async def answer(message: Message) -> None:
             nonlocal stream
             if message["type"] == "http.response.start":
+                self._note_problem(scope)
                 method = scope["method"] if scope["method"] in _METHODS else "other"
                 self.metrics.http_requests.labels(_route(scope), method, str(message["status"])).observe(
                     time.perf_counter() - started
@@ -60,18 +61,24 @@ class Measure:
         async def answer(message: Message) -> None:
             nonlocal opened
             if message["type"] == "websocket.accept":
-                self.metrics.sockets_opened.labels(_route(scope), "accepted").inc()
+                self.metrics.handshakes.labels(_route(scope), "accepted").inc()
                 opened = self.metrics.sockets.labels(_route(scope))
                 opened.inc()
+            elif message["type"] == "websocket.http.response.start":
+                self._note_problem(scope)
             await send(message)
 
         try:
             await self.app(scope, receive, answer)
         finally:
             if opened is None:
-                self.metrics.sockets_opened.labels(_route(scope), "refused").inc()
+                self.metrics.handshakes.labels(_route(scope), "refused").inc()
             else:
                 opened.dec()
+
+    def _note_problem(self, scope: Scope) -> None:
+        if slug := scope.get("problem"):
+            self.metrics.errors.labels(slug).inc()
 
 
 def _route(scope: Scope) -> str:

@@ -1,0 +1,71 @@
+"""What the services know anyway, read at each scrape: it costs no request anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import Metric
+
+    from backend.deps import Services
+
+
+class State(Collector):
+    """Of an app that runs: register it in the app's registry, and unregister it when it ends."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterator[Metric]:
+        services = self._services
+        yield GaugeMetricFamily(
+            "chat_users_connected", "Users with a WebSocket at this process.", services.open_sockets.users
+        )
+        yield GaugeMetricFamily(
+            "chat_sessions_connected",
+            "Chat sessions that somebody has open over a WebSocket of this process.",
+            services.presence.sessions,
+        )
+        yield GaugeMetricFamily(
+            "chat_answers_under_way", "Answers that this process writes.", services.replies.running
+        )
+        yield GaugeMetricFamily(
+            "chat_bus_connected",
+            "1 while this process hears what the others say.",
+            int(services.bus.connected),
+        )
+        yield GaugeMetricFamily(
+            "chat_bus_subscriptions", "Who in this process listens to the bus.", services.bus.subscribers
+        )
+        yield from self._pool()
+
+    def _pool(self) -> Iterator[Metric]:
+        # https://www.psycopg.org/psycopg3/docs/advanced/pool.html#pool-stats
+        stats = self._services.pool.get_stats()
+        size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+        connections = GaugeMetricFamily(
+            "chat_db_pool_connections", "Connections to PostgreSQL, by state: used or idle.", labels=["state"]
+        )
+        connections.add_metric(["used"], size - idle)
+        connections.add_metric(["idle"], idle)
+        yield connections
+        yield GaugeMetricFamily("chat_db_pool_max", "Connections that the pool may have.", stats["pool_max"])
+        yield GaugeMetricFamily(
+            "chat_db_pool_waiting", "Who waits for a connection.", stats.get("requests_waiting", 0)
+        )
+        for name, help_text, value in (
+            ("requests", "Connections that were asked for.", stats.get("requests_num", 0)),
+            ("waits", "Of those, how many had to wait.", stats.get("requests_queued", 0)),
+            ("wait_seconds", "How long they waited, together.", stats.get("requests_wait_ms", 0) / 1000),
+            ("timeouts", "Of those, how many waited in vain.", stats.get("requests_errors", 0)),
+            ("usage_seconds", "How long connections were used.", stats.get("usage_ms", 0) / 1000),
+            ("connects", "Attempts to connect to PostgreSQL.", stats.get("connections_num", 0)),
+            ("connect_failures", "Of those, how many failed.", stats.get("connections_errors", 0)),
+            ("connections_lost", "Connections found broken.", stats.get("connections_lost", 0)),
+        ):
+            yield CounterMetricFamily(f"chat_db_pool_{name}", help_text, value)
