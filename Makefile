@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up test cases faults bench-engine bench-search bench-ui console lint lock clean chromium
+.PHONY: help up test cases faults load bench-engine bench-search bench-ui console lint lock clean chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,10 @@ cases: $(VENV)/.development ## Hasura's own test cases, where present. A part: m
 faults: $(VENV)/.development chromium ## Kill every process again and again under load; see that nothing is lost.
 	@$(BIN)/python -m webapp.build
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+load: $(VENV)/.development ## 1,000 people on the WebSocket API and 1,000 before the web UI, for ten minutes.
+	@$(BIN)/python -m webapp.build
+	@$(BIN)/python -m tests.load $(ARGS)
 
 bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own speed and PostGraphile (needs wrk).
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -57,7 +57,7 @@ def make_user(database_url: str, name: str) -> UUID:
 
 BROWSER_TESTS = ("tests/console/", "tests/e2e/", "tests/webapp/")
 #: These start a whole stack, or look at all processes of one: one worker runs them, one after the other.
-IN_ONE_WORKER = ("tests/e2e/", "tests/faults/", "tests/stack/")
+IN_ONE_WORKER = ("tests/e2e/", "tests/faults/", "tests/load/", "tests/stack/")
 
 
 class Together(LoadScopeScheduling):
