@@ -12,15 +12,15 @@ from starlette.requests import HTTPConnection
 
 from backend.errors import Forbidden, Unauthenticated
 from backend.metrics import Metrics
+from backend.route_limits import USER
 from backend.services.accounts import Accounts
 from backend.services.bus import Bus
 from backend.services.deletion import Deletion
 from backend.services.devices import Devices
 from backend.services.hasura_client import HasuraClient
-from backend.services.login_limits import LoginLimits
-from backend.services.message_limits import MessageLimits
 from backend.services.open_sockets import OpenSockets
 from backend.services.presence import Presence
+from backend.services.rate_limits import RateLimits
 from backend.services.refresh_tokens import RefreshTokens
 from backend.services.replies import Replies
 from backend.services.sweeper import Sweeper
@@ -40,8 +40,7 @@ class Services:
     devices: Devices
     deletion: Deletion
     tokens: Tokens
-    login_limits: LoginLimits
-    message_limits: MessageLimits
+    limits: RateLimits
     hasura: HasuraClient
     replies: Replies
     presence: Presence
@@ -60,13 +59,14 @@ _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/lo
 
 
 def _user(
+    connection: HTTPConnection,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     services: Annotated[Services, Depends(_services)],
 ) -> User:
     if credentials is None:
         raise Unauthenticated
     try:
-        user = services.tokens.read(credentials.credentials)
+        user = connection.scope.get(USER) or services.tokens.read(credentials.credentials)
     except InvalidToken:
         raise Unauthenticated from None
     if "user" not in user.roles:
@@ -82,14 +82,6 @@ async def _signed_in_user(
     return user
 
 
-async def _count_message(
-    user: Annotated[User, Depends(_user)], services: Annotated[Services, Depends(_services)]
-) -> None:
-    await services.message_limits.count(user.id)
-
-
-#: Of a route that takes a message: how many one user may send is counted over all of them.
-COUNTED_MESSAGE = Depends(_count_message)
 CurrentServices = Annotated[Services, Depends(_services)]
 CurrentUser = Annotated[User, Depends(_user)]
 #: Of a route that changes the account: the device is signed in at this moment, not only when its token was made.

@@ -140,8 +140,10 @@ class TooManyRequests(Problem):
     status, slug, title = 429, "too-many-requests", "Too many requests"
     default = "That was too often in a short time. Wait as long as Retry-After says."
 
-    def __init__(self, detail: str | None = None, *, retry_after: int) -> None:
-        super().__init__(detail, headers={"Retry-After": str(max(1, retry_after))})
+    def __init__(
+        self, detail: str | None = None, *, retry_after: int, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail, headers={"Retry-After": str(max(1, retry_after)), **(headers or {})})
 
 
 class AssistantFailed(Problem):
@@ -232,8 +234,8 @@ def problem_of(exc: Exception) -> Problem:
             return exc
         case hasura.HasuraError():
             return from_hasura(exc)
-        case LimitReached(retry_after=retry_after):
-            return TooManyRequests(retry_after=retry_after)
+        case LimitReached(retry_after=retry_after, standing=standing):
+            return TooManyRequests(retry_after=retry_after, headers=standing.headers)
         case TooManyReplies():
             return TooManyRequests("You have several answers under way. Wait for one of them.", retry_after=5)
         case ShuttingDown():

@@ -18,6 +18,7 @@ from backend.deps import Services
 from backend.metrics import Measure, Metrics, loop_lag
 from backend.metrics.state import State
 from backend.middleware import BodyLimit, Trace
+from backend.route_limits import Limits
 from backend.routes import (
     account,
     auth,
@@ -37,8 +38,6 @@ from backend.services.deletion import Deletion
 from backend.services.devices import Devices
 from backend.services.hasura_client import HasuraClient
 from backend.services.llm import LlmAssistant
-from backend.services.login_limits import LoginLimits
-from backend.services.message_limits import MessageLimits
 from backend.services.offline_assistant import OfflineAssistant
 from backend.services.open_sockets import OpenSockets
 from backend.services.passwords import Passwords
@@ -116,13 +115,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     ):
         app.include_router(room.router)
     app.add_middleware(BodyLimit, limit=MAX_BODY, larger={transfer.IMPORT_PATH: LARGEST_FILE})
+    app.add_middleware(Limits)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "traceparent", "x-request-id"],
-            expose_headers=["Retry-After", "x-request-id"],
+            expose_headers=[
+                "Retry-After",
+                "RateLimit-Limit",
+                "RateLimit-Policy",
+                "RateLimit-Remaining",
+                "RateLimit-Reset",
+                "x-request-id",
+            ],
         )
     app.add_middleware(Trace)
     app.add_middleware(Measure, metrics=measured)
@@ -150,7 +157,6 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
         bus = await stack.enter_async_context(
             PostgresBus(settings.database_url.get_secret_value(), pool) if redis is None else RedisBus(redis)
         )
-        limits = RateLimits(redis)
         client = await stack.enter_async_context(HasuraClient(str(settings.graphql_url), observer=measured))
         tokens = Tokens(settings.jwt_secret)
         assistant = LlmAssistant(settings) if settings.uses_model else OfflineAssistant()
@@ -186,8 +192,7 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
             devices=Devices(pool),
             deletion=deletion,
             tokens=tokens,
-            login_limits=LoginLimits(limits, settings.login_attempts, settings.login_attempts_per_address),
-            message_limits=MessageLimits(limits, settings.messages_per_minute),
+            limits=RateLimits(redis, settings),
             hasura=client,
             replies=replies,
             presence=Presence(bus),

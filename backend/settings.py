@@ -66,6 +66,13 @@ class Settings(BaseSettings):
     login_attempts_per_address: int = Field(100, ge=1)
     messages_per_minute: int = Field(240, ge=1)
     sockets_per_user: int = Field(20, ge=1)
+    limit_requests: int = Field(1200, ge=1)
+    limit_searches: int = Field(120, ge=1)
+    limit_exports: int = Field(20, ge=1)
+    limit_imports: int = Field(20, ge=1)
+    limit_refreshes: int = Field(3000, ge=1)
+    limit_sockets: int = Field(3000, ge=1)
+    limit_frames: int = Field(1200, ge=1)
     auto_titles: bool = True
     trash_days: int = Field(30, ge=1, le=36_500)
     retention_max_days: int | None = Field(None, ge=1, le=36_500)

@@ -6,15 +6,17 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, status
+from fastapi import APIRouter, status
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.deps import CurrentServices, Services, SignedInUser
 from backend.errors import Invalid, NotFound, TooManyRequests, Unauthenticated, WrongPassword, documented
-from backend.routes.auth import AccountOut, DisplayName, Password, address_of
+from backend.route_limits import CONFIRMATIONS
+from backend.routes.auth import AccountOut, DisplayName, Password
 from backend.routes.text import PlainText
 from backend.services.accounts import Account, Retention
 from backend.services.devices import SignedInDevice
+from backend.services.rate_limits import Claim
 from backend.services.tokens import User
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -80,10 +82,8 @@ async def rename(body: Profile, user: SignedInUser, services: CurrentServices) -
     description="Every other device is signed out.",
     responses=documented(Unauthenticated, WrongPassword, Invalid, TooManyRequests),
 )
-async def change_password(
-    body: PasswordChange, request: Request, user: SignedInUser, services: CurrentServices
-) -> SignedOut:
-    account = await _confirmed(services, request, user, body.old_password)
+async def change_password(body: PasswordChange, user: SignedInUser, services: CurrentServices) -> SignedOut:
+    account = await _confirmed(services, user, body.old_password)
     signed_out = await services.accounts.set_password(account, body.new_password, stays=user.sign_in_id)
     if signed_out is None:
         raise WrongPassword
@@ -140,21 +140,21 @@ async def change_settings(
     " nobody can sign in to it any more.",
     responses=documented(Unauthenticated, WrongPassword, Invalid, TooManyRequests),
 )
-async def delete_account(
-    body: Confirmation, request: Request, user: SignedInUser, services: CurrentServices
-) -> None:
-    account = await _confirmed(services, request, user, body.password)
+async def delete_account(body: Confirmation, user: SignedInUser, services: CurrentServices) -> None:
+    account = await _confirmed(services, user, body.password)
     if not await services.deletion.delete_account(account):
         raise WrongPassword
 
 
-async def _confirmed(services: Services, request: Request, user: User, password: str) -> Account:
-    """The account, when the password is its own: a token alone may have been stolen."""
-    await services.login_limits.confirmation(address_of(request), user.id)
+async def _confirmed(services: Services, user: User, password: str) -> Account:
+    """The account, when the password is its own: a token alone may have been stolen, and who holds one may have many
+    addresses."""
+    tries = Claim(CONFIRMATIONS, str(user.id))
+    await services.limits.hit(tries)
     account = await services.accounts.check_password(user.id, password)
     if account is None:
         raise WrongPassword
-    await services.login_limits.confirmed(user.id)
+    await services.limits.clear(tries)
     return account
 
 

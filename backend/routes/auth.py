@@ -17,9 +17,11 @@ from backend.errors import (
     WrongCredentials,
     documented,
 )
+from backend.route_limits import NAMES, address_of, network_of
 from backend.routes.text import PlainText
 from backend.services.accounts import Account, UsernameTaken
 from backend.services.devices import recognise
+from backend.services.rate_limits import Claim
 from backend.services.refresh_tokens import PasswordReplaced, RefreshRefused, SignIn
 from backend.services.tokens import ACCESS_LIFETIME
 
@@ -87,7 +89,6 @@ class SignedIn(BaseModel):
     responses=documented(Conflict, Invalid, TooManyRequests),
 )
 async def register(body: Registration, request: Request, services: CurrentServices) -> SignedIn:
-    await _count(services, request)
     try:
         account = await services.accounts.create(body.username, body.password, body.display_name)
     except UsernameTaken:
@@ -97,11 +98,12 @@ async def register(body: Registration, request: Request, services: CurrentServic
 
 @router.post("/login", summary="Sign in", responses=documented(WrongCredentials, Invalid, TooManyRequests))
 async def login(body: Credentials, request: Request, services: CurrentServices) -> SignedIn:
-    await _count(services, request, body.username)
+    name = Claim(NAMES, f"{network_of(address_of(request.scope))}:{body.username.lower()}")
+    await services.limits.hit(name)  # before the guess is made, so that parallel ones count too
     account = await services.accounts.authenticate(body.username, body.password)
     if account is None:
         raise WrongCredentials
-    await services.login_limits.succeeded(address_of(request), body.username)
+    await services.limits.clear(name)  # whoever knows the password starts afresh
     return await _sign_in(services, request, account)
 
 
@@ -141,7 +143,7 @@ async def me(user: CurrentUser, services: CurrentServices) -> AccountOut:
 async def _sign_in(services: Services, request: Request, account: Account) -> SignedIn:
     device = await recognise(request.headers.get("user-agent", ""))
     try:
-        sign_in = await services.refresh_tokens.issue(account, device, address_of(request))
+        sign_in = await services.refresh_tokens.issue(account, device, address_of(request.scope))
     except PasswordReplaced:
         raise WrongCredentials from None
     return _signed_in(services, sign_in)
@@ -155,12 +157,3 @@ def _signed_in(services: Services, sign_in: SignIn) -> SignedIn:
         device_id=sign_in.id,
         user=AccountOut.model_validate(account),
     )
-
-
-async def _count(services: Services, request: Request, username: str | None = None) -> None:
-    await services.login_limits.attempt(address_of(request), username)
-
-
-def address_of(request: Request) -> str:
-    """Behind the web UI or a proxy, the browser's: uvicorn reads X-Forwarded-For from CHAT_TRUSTED_PROXIES."""
-    return request.client.host if request.client else "unknown"

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from backend.deps import COUNTED_MESSAGE, CurrentServices, CurrentUser, Limit
+from backend.deps import CurrentServices, CurrentUser, Limit
 from backend.deps import Cursor as PageCursor
 from backend.errors import (
     AssistantFailed,
@@ -64,7 +64,6 @@ class Version(BaseModel):
         " `error`) and saves it too, even if you hang up. With `Accept: application/json` it is one body."
     ),
     response_class=Response,
-    dependencies=[COUNTED_MESSAGE],
     responses=TURN | _BEGINS,
 )
 async def ask(body: Question, user: CurrentUser, services: CurrentServices, accept: Accept = "") -> Response:
@@ -116,7 +115,6 @@ async def stop(message_id: UUID, user: CurrentUser, services: CurrentServices) -
         " a complete one is 409. Answered as by `POST /api/chat`."
     ),
     response_class=Response,
-    dependencies=[COUNTED_MESSAGE],
     responses=TURN | _BEGINS,
 )
 async def continue_(
@@ -134,7 +132,6 @@ async def continue_(
         " came after it. 409 while one is being written. Answered as by `POST /api/chat`."
     ),
     response_class=Response,
-    dependencies=[COUNTED_MESSAGE],
     responses=TURN | _BEGINS,
 )
 async def regenerate(

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response, status
 from pydantic import BaseModel, Field, model_validator
 
-from backend.deps import COUNTED_MESSAGE, CurrentServices, CurrentUser, Cursor, Limit
+from backend.deps import CurrentServices, CurrentUser, Cursor, Limit
 from backend.errors import (
     Conflict,
     Forbidden,
@@ -224,7 +224,6 @@ async def messages(
     summary="Add a message",
     description="Saves it and asks nobody; `POST /api/chat` asks the assistant.",
     responses=documented(NotFound, Conflict, TooLarge, TooManyRequests),
-    dependencies=[COUNTED_MESSAGE],
 )
 async def add(
     session_id: UUID, body: NewMessage, user: CurrentUser, services: CurrentServices

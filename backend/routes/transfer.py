@@ -15,7 +15,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from backend.deps import COUNTED_MESSAGE, CurrentServices, CurrentUser
+from backend.deps import CurrentServices, CurrentUser
 from backend.errors import (
     EXPECTED,
     Forbidden,
@@ -106,7 +106,6 @@ async def export_all(user: CurrentUser, services: CurrentServices, format_: Aske
         " with one body for `Accept: application/json`."
     ),
     response_class=Response,
-    dependencies=[COUNTED_MESSAGE],
     responses=_OUTCOME | documented(Unauthenticated, Forbidden, TooLarge, Invalid, TooManyRequests),
     openapi_extra={
         "requestBody": {

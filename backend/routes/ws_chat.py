@@ -12,6 +12,7 @@ from pydantic import StringConstraints
 
 from backend.deps import CurrentServices
 from backend.errors import EXPECTED, Invalid, NotFound, Unauthenticated, problem_of
+from backend.route_limits import MESSAGES
 from backend.routes.text import PlainText
 from backend.routes.ws_connection import Socket, serve, until_one_ends
 from backend.routes.ws_events import (
@@ -35,6 +36,7 @@ from backend.services import feed, growth
 from backend.services.assistant_errors import AssistantError
 from backend.services.hasura_client import ChatMessage, HasuraError
 from backend.services.presence import Present, Room
+from backend.services.rate_limits import Claim
 from backend.services.tasks import end
 from backend.services.turn import Began
 from backend.services.turn import Delta as Grown
@@ -137,7 +139,7 @@ class Talk:
             case Stop(message_id=message_id):
                 await services.replies.stop(user, message_id)
             case Send(id=message_id, content=content, ask=ask, edit_of=edit_of):
-                await services.message_limits.count(user.id)
+                await services.limits.hit(Claim(MESSAGES, str(user.id)))
                 if ask:
                     turn = await services.replies.ask(
                         user, self._session_id, content, message_id, edit_of=edit_of

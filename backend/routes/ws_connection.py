@@ -29,10 +29,12 @@ from backend.errors import (
     Unauthenticated,
     problem_of,
 )
+from backend.route_limits import FRAMES
 from backend.routes.ws_events import FIRST, Failed, Ping, Pong, Ready
 from backend.services.hasura_client import ChatMessage, ChatSession, Unauthorized
 from backend.services.latest import latest
 from backend.services.open_sockets import TooManySockets
+from backend.services.rate_limits import Claim
 from backend.services.tasks import end
 from backend.services.tokens import InvalidToken, User
 
@@ -130,6 +132,8 @@ class Socket:
             frame = await self._websocket.receive()
             if frame["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(frame.get("code", 1005))
+            if hasattr(self, "user"):  # before that few frames and seconds are left anyway
+                await self.services.limits.hit(Claim(FRAMES, str(self.user.id)))
             try:
                 return events.validate_json(frame.get("text") or b"")
             except ValidationError as exc:
