@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
-from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -34,6 +33,7 @@ from backend.routes import (
 )
 from backend.services.accounts import Accounts
 from backend.services.bus import PostgresBus, RedisBus
+from backend.services.database_pool import DatabasePool
 from backend.services.deletion import Deletion
 from backend.services.devices import Devices
 from backend.services.hasura_client import HasuraClient
@@ -140,14 +140,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         # Opened without waiting: the API starts without its database and says so in /readyz.
-        pool = AsyncConnectionPool(
-            settings.database_url.get_secret_value(),
-            min_size=1,
-            max_size=10,
-            timeout=3.0,
-            kwargs={"connect_timeout": 3, "application_name": "chat-sessions backend"},
-            check=AsyncConnectionPool.check_connection,
-            open=False,
+        pool = DatabasePool(
+            settings.database_url.get_secret_value(), measured.pool_waits.labels("database").observe
         )
         await pool.open(wait=False)
         stack.push_async_callback(pool.close)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 #: Of an answer, and of what a model takes before its first word.
 ANSWER_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+#: A connection is mostly free; none is waited for much longer than the last.
+POOL_SECONDS = (0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -132,6 +134,13 @@ class Metrics:
         )
         self.swept = Counter(
             "chat_swept_total", "What those looks ended or removed.", ["sweep"], registry=registry
+        )
+        self.pool_waits = Histogram(
+            "chat_pool_wait_seconds",
+            "How long a request waited for a connection of the pool, or in vain: database or graphql.",
+            ["pool"],
+            buckets=POOL_SECONDS,
+            registry=registry,
         )
         self.loop_lag = Histogram(
             "chat_event_loop_lag_seconds",

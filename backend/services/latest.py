@@ -6,6 +6,8 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeVar
 
+from backend.services.tasks import end
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
@@ -37,5 +39,4 @@ async def latest(source: AsyncGenerator[Item, None]) -> AsyncGenerator[Item, Non
                 await reading
                 return
     finally:
-        reading.cancel()
-        await asyncio.wait({reading})
+        await end(reading)

@@ -17,6 +17,7 @@ from uuid import uuid4
 import structlog
 
 from backend.services.bus import Bus, BusDown, Lost
+from backend.services.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -190,4 +191,4 @@ class Presence:
             room.members -= 1
             if room.members == 0:
                 del self._rooms[session_id]
-                self._running.pop(session_id).cancel()
+                await end(self._running.pop(session_id))

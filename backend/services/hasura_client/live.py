@@ -120,6 +120,7 @@ class LiveQueries:
             async with connection.ready:
                 if connection.session is None:
                     connection.session = await connection.client.connect_async(reconnecting=False)
+                    _notice_cancellation()
             yield connection.session
         except Exception:
             # Probably broken, so nobody else joins it: whoever comes next opens a new one.
@@ -149,6 +150,14 @@ class LiveQueries:
 
 
 async def _close(connection: _Connection) -> None:
-    if connection.session is not None:
-        connection.session = None
-        await connection.client.close_async()
+    connection.session = None
+    # Also where there never was a session: what was cancelled in the midst of it leaves an open WebSocket behind.
+    if connection.client.transport is not None:
+        await connection.client.transport.close()
+
+
+def _notice_cancellation() -> None:
+    # In Python 3.11 `asyncio.wait_for`, on which gql connects, loses a cancellation that comes at the same moment as
+    # the connection (https://github.com/python/cpython/issues/86296): whoever cancelled would wait for ever.
+    if (task := asyncio.current_task()) is not None and task.cancelling():
+        raise asyncio.CancelledError
