@@ -42,7 +42,7 @@ class DatabasePool(AsyncConnectionPool):
         self._waited = waited
         self._lost_at = -SAME_OUTAGE
 
-    async def getconn(self, timeout: float | None = None) -> psycopg.AsyncConnection[Any]:
+    async def getconn(self, timeout: float | None = None) -> psycopg.AsyncConnection[Any]:  # noqa: ASYNC109 (its)
         began = time.perf_counter()
         try:
             return await super().getconn(timeout)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import select
+import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 POOL_TIMEOUT = 5.0
 #: Seconds that a database may take to accept one.
 CONNECT_TIMEOUT = 5
+#: Seconds in which a second dead connection tells nothing new.
+SAME_OUTAGE = 1.0
 
 log = structlog.get_logger("source")
 
@@ -171,13 +174,12 @@ def pool(
     }
     if not prepares:
         kwargs["prepare_threshold"] = None
-    return AsyncConnectionPool(
+    return _Pool(
         conninfo,
         name=name,
         min_size=min(2, size),
         max_size=size,
         max_lifetime=lifetime,
-        check=_check,
         max_idle=idle,
         timeout=timeout,
         # An attempt that fails is given up soon: the next request makes a new one, without a growing delay.
@@ -187,10 +189,26 @@ def pool(
     )
 
 
-async def _check(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Raises ``OperationalError`` for a connection that PostgreSQL has closed meanwhile: the pool takes another one."""
-    # That PostgreSQL says something unasked is rare, and mostly its farewell; nothing to read costs no round trip.
-    unread = select.poll()
-    unread.register(connection.fileno(), select.POLLIN)
-    if unread.poll(0):
-        await AsyncConnectionPool.check_connection(connection)
+class _Pool(AsyncConnectionPool[psycopg.AsyncConnection[Any]]):
+    """One that survives a restart of its server at once."""
+
+    def __init__(self, conninfo: str, **options: Any) -> None:
+        super().__init__(conninfo, check=self._still_there, **options)
+        self._lost_at = -SAME_OUTAGE
+
+    async def _still_there(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Raises ``OperationalError`` for a connection that PostgreSQL has closed meanwhile: the pool takes another."""
+        # That PostgreSQL says something unasked is rare, and mostly its farewell; nothing to read costs no round trip.
+        unread = select.poll()
+        unread.register(connection.fileno(), select.POLLIN)
+        if not unread.poll(0):
+            return
+        try:
+            await self.check_connection(connection)
+        except psycopg.OperationalError:
+            # The others are as dead. Looked at one by one, with psycopg's growing pauses between them, a few make a
+            # request fail whose database has long been back.
+            if time.monotonic() - self._lost_at >= SAME_OUTAGE:
+                self._lost_at = time.monotonic()
+                await self.drain()
+            raise
