@@ -31,6 +31,7 @@ from backend.routes import (
     ws_chat,
     ws_status,
 )
+from backend.security_headers import SecurityHeaders
 from backend.services.accounts import Accounts
 from backend.services.bus import PostgresBus, RedisBus
 from backend.services.database_pool import DatabasePool
@@ -132,6 +133,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ],
         )
     app.add_middleware(Trace)
+    app.add_middleware(SecurityHeaders)
     app.add_middleware(Measure, metrics=measured)
     return app
 

@@ -57,7 +57,6 @@ class Trace:
                 headers["traceparent"] = traceparent
                 # Tokens and private messages: RFC 6749, 5.1, and good sense.
                 headers.setdefault("cache-control", "no-store")
-                headers["x-content-type-options"] = "nosniff"
             await send(message)
 
         try:

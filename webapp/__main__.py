@@ -45,6 +45,7 @@ def main() -> int:
             log_config=None,
             access_log=False,
             server_header=False,
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=2,
             ws="websockets-sansio",
         )

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
+from webapp import login_cookie
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
+_ENCRYPTED_FOR = "max-age=31536000"
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -46,6 +49,8 @@ def content_security_policy(pages: Iterable[Path]) -> str:
             # Images of other sites only when a reader asks for one (assets/js/messages/markdown.jsx).
             "img-src 'self' data: https:",
             "font-src 'self' data:",
+            "worker-src 'self'",
+            "frame-src 'none'",
             "object-src 'none'",
             "base-uri 'none'",
             "form-action 'self'",
@@ -69,7 +74,8 @@ class Guard:
             "X-Frame-Options": "DENY",
             "Referrer-Policy": "same-origin",
             "Cross-Origin-Opener-Policy": "same-origin",
-            "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,14 +83,19 @@ class Guard:
             await self._app(scope, receive, send)
             return
         safe = scope["type"] == "http" and scope["method"] in {"GET", "HEAD", "OPTIONS"}
-        if not safe and not _same_origin(Headers(scope=scope)):
+        encrypted = scope["scheme"] in {"https", "wss"}
+        if not safe and not _same_origin(Headers(scope=scope), encrypted=encrypted):
             await _refuse(scope, receive, send)
             return
+        if encrypted:
+            scope = _with_encrypted_login(scope)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
+                if encrypted:  # told over plain HTTP it would be ignored, and anybody could have told it
+                    headers["Strict-Transport-Security"] = _ENCRYPTED_FOR
                 if headers.get("content-type", "").startswith("text/html"):
                     headers["Content-Security-Policy"] = self._policy
                 # File names under /assets change with their content; pages and the rest are asked for anew. What a
@@ -97,10 +108,25 @@ class Guard:
         await self._app(scope, receive, send_with_headers)
 
 
-def _same_origin(headers: Headers) -> bool:
+def _with_encrypted_login(scope: Scope) -> Scope:
+    headers = [
+        (
+            name,
+            login_cookie.of_encrypted(value.decode("latin-1")).encode("latin-1")
+            if name == b"cookie"
+            else value,
+        )
+        for name, value in scope["headers"]
+    ]
+    return {**scope, "headers": headers}
+
+
+def _same_origin(headers: Headers, *, encrypted: bool) -> bool:
     origin = urlsplit(headers.get("origin", ""))
     host = urlsplit(f"//{headers.get('host', '')}")
     default = {"http": 80, "https": 443}.get(origin.scheme)
+    if encrypted and origin.scheme != "https":
+        return False  # a page that somebody on the way may have written
     try:
         return bool(origin.hostname) and (origin.hostname, origin.port or default) == (
             host.hostname,

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 NAME = "chat_login"
+#: Its name where the connection is encrypted: browsers take such a one from this very host only, encrypted, so that
+#: no page of a neighbouring name and nobody on the way can put their own sign-in in its place.
+#: https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-__host-prefix
+ENCRYPTED_NAME = f"__Host-{NAME}"
 BEGIN = "/login/begin"
 END = "/login/end"
 
@@ -32,6 +36,19 @@ def read(cookie_header: str) -> str:
     return cookie.value if cookie else ""
 
 
+def of_encrypted(cookie_header: str) -> str:
+    """The ``Cookie`` header of an encrypted connection, with the login under `NAME`, and none from elsewhere."""
+    pairs = [pair.strip() for pair in cookie_header.split(";")]
+    kept = [pair for pair in pairs if not _is(pair, NAME)]
+    return "; ".join(
+        pair.replace(ENCRYPTED_NAME, NAME, 1) if _is(pair, ENCRYPTED_NAME) else pair for pair in kept
+    )
+
+
+def _is(pair: str, name: str) -> bool:
+    return pair.partition("=")[0].strip() == name
+
+
 async def begin(request: Request) -> Response:
     """``{"ticket": …}`` becomes a cookie. 403 for a ticket that is old, used or invented."""
     try:
@@ -43,12 +60,12 @@ async def begin(request: Request) -> Response:
         return JSONResponse({"detail": "Please sign in again."}, status_code=403)
     answer = Response(status_code=204)
     answer.set_cookie(
-        NAME,
+        _name(request),
         login_id,
         max_age=int(LIFETIME),
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure=_is_encrypted(request),
     )
     return answer
 
@@ -62,7 +79,16 @@ async def end(request: Request) -> Response:
 
 
 def clear(request: Request, answer: Response) -> None:
-    answer.delete_cookie(NAME, httponly=True, samesite="lax", secure=request.url.scheme == "https")
+    answer.delete_cookie(_name(request), httponly=True, samesite="lax", secure=_is_encrypted(request))
+
+
+def _name(request: Request) -> str:
+    return ENCRYPTED_NAME if _is_encrypted(request) else NAME
+
+
+def _is_encrypted(request: Request) -> bool:
+    """Behind a proxy that ends TLS: as it says, where CHAT_TRUSTED_PROXIES names it."""
+    return request.url.scheme == "https"
 
 
 ROUTES = [

@@ -20,6 +20,8 @@ class Settings(BaseSettings):
     api_url: str = "http://127.0.0.1:8000"
     graphql_url: str = "http://127.0.0.1:8081/v1/graphql"
     data_dir: Path = Path(".data")
+    #: Comma-separated addresses and networks, in uvicorn's form.
+    trusted_proxies: str = "127.0.0.1"
 
     @property
     def logins_file(self) -> Path:

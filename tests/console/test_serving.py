@@ -43,6 +43,9 @@ async def test_every_path_is_the_page_and_the_root_leads_to_it(database_url: str
 async def test_nothing_of_elsewhere_is_let_in_and_no_frame_around_it(database_url: str, folder: Path) -> None:
     async with running_engine(database_url, enable_console=True, console_assets_dir=folder) as engine:
         headers = (await engine.client.get("/console")).headers
+        encrypted = await engine.client.get("/console", headers={"x-forwarded-proto": "https"})
+    assert "strict-transport-security" not in headers
+    assert encrypted.headers["strict-transport-security"] == "max-age=31536000"
     policy = dict(each.split(" ", 1) for each in headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["worker-src"] == policy["connect-src"] == "'self'"

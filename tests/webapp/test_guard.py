@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from webapp import login_cookie
 from webapp.front_door import FrontDoor
@@ -28,8 +29,13 @@ async def own(_request: Request) -> Response:
     return JSONResponse({"messages": ["private"]})
 
 
+async def login(request: Request) -> Response:
+    return PlainTextResponse(login_cookie.read(request.headers.get("cookie", "")))
+
+
 APP = Starlette(
     routes=[
+        Route("/login", login),
         Route("/page", page),
         Route("/own", own),
         Route("/{path:path}", echo, methods=["GET", "POST", "HEAD", "DELETE"]),
@@ -65,11 +71,82 @@ async def test_a_post_must_come_from_a_page_of_this_server(host: str, origin: st
         assert (await http.get("/x", headers={"Host": host, "Origin": origin})).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("scheme", "origin", "allowed"),
+    [
+        ("ws", "http://chat.example:3000", True),
+        ("ws", "http://evil.example", False),
+        ("ws", "", False),  # no browser leaves it out
+        ("wss", "https://chat.example:3000", True),
+        ("wss", "http://chat.example:3000", False),
+    ],
+)
+async def test_a_websocket_must_come_from_a_page_of_this_server(
+    scheme: str, origin: str, allowed: bool
+) -> None:
+    """The cookie travels with every site's WebSocket: nothing but the origin tells them apart."""
+    reached: list[str] = []
+    sent: list[Message] = []
+
+    async def inner(scope: Scope, _receive: Receive, _send: Send) -> None:
+        reached.append(scope["path"])
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [
+        (b"host", b"chat.example:3000"),
+        (b"origin", origin.encode()),
+        (b"cookie", b"chat_login=stolen"),
+    ]
+    scope = {"type": "websocket", "scheme": scheme, "path": "/_event", "headers": headers}
+    await Guard(inner, "policy")(scope, receive, send)
+    assert reached == (["/_event"] if allowed else [])
+    assert sent == ([] if allowed else [{"type": "websocket.close", "code": 1008}])
+
+
+async def test_over_tls_the_origin_is_tls_and_encryption_is_asked_for() -> None:
+    async with client(Guard(APP, "policy"), "https://chat.example") as https:
+        for origin, status in (("https://chat.example", 200), ("http://chat.example", 403)):
+            answer = await https.post("/x", headers={"Origin": origin})
+            assert answer.status_code == status
+        page = await https.get("/page")
+    assert page.headers["strict-transport-security"] == "max-age=31536000"
+    async with client(Guard(APP, "policy")) as http:
+        assert "strict-transport-security" not in (await http.get("/page")).headers
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("__Host-chat_login=mine", "mine"),
+        ("chat_login=planted", ""),  # set by a page of a neighbouring name, or by somebody on the way
+        ("chat_login=planted; __Host-chat_login=mine", "mine"),
+        ("__Host-chat_login=mine; chat_login=planted; a=1", "mine"),
+        ("a=1", ""),
+    ],
+)
+async def test_over_tls_a_login_that_somebody_else_may_have_set_is_not_read(sent: str, read: str) -> None:
+    async with client(Guard(APP, "policy"), "https://chat.example") as https:
+        answer = await https.get("/login", headers={"Cookie": sent})
+    assert answer.text == read
+
+
 async def test_only_pages_carry_the_policy_and_only_hashed_files_are_kept() -> None:
     async with client(Guard(APP, "policy")) as http:
         html, text, own, asset = [await http.get(path) for path in ("/page", "/x", "/own", "/assets/a-1.js")]
     assert html.headers["content-security-policy"] == "policy"
     assert "content-security-policy" not in text.headers
+    for answer in (html, text, own, asset):
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert (
+            answer.headers["referrer-policy"]
+            == answer.headers["cross-origin-resource-policy"]
+            == "same-origin"
+        )
     assert html.headers["cache-control"] == text.headers["cache-control"] == "no-cache"
     assert own.headers["cache-control"] == "no-store"
     assert "immutable" in asset.headers["cache-control"]

@@ -46,10 +46,12 @@ _HEADERS = {
     "content-security-policy": _POLICY,
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+_ENCRYPTED_FOR = "max-age=31536000"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}(?<!\.gz)")
 _FOREVER = "public, max-age=31536000, immutable"  # an asset's name holds a hash of its content
 
@@ -75,18 +77,18 @@ def routes(settings: Settings) -> list[Route]:
         return []
     folder = settings.console_assets_dir or BUILT
 
-    def page(_request: Request) -> Response:
+    def page(request: Request) -> Response:
         file = folder / "index.html"
         if not file.is_file():
-            return HTMLResponse(_NOT_BUILT, 503, headers={**_HEADERS, "cache-control": "no-store"})
-        return FileResponse(file, headers={**_HEADERS, "cache-control": "no-cache"})
+            return HTMLResponse(_NOT_BUILT, 503, headers=_headers(request) | {"cache-control": "no-store"})
+        return FileResponse(file, headers=_headers(request) | {"cache-control": "no-cache"})
 
     def asset(request: Request) -> Response:
         name: str = request.path_params["name"]
         file = folder / name
         if not _NAME.fullmatch(name) or not file.is_file():
             return api_refusal(ResourceNotFound("resource does not exist"))
-        headers = {**_HEADERS, "cache-control": _FOREVER, "vary": "accept-encoding"}
+        headers = _headers(request) | {"cache-control": _FOREVER, "vary": "accept-encoding"}
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         packed = folder / f"{name}.gz"
         if "gzip" in request.headers.get("accept-encoding", "") and packed.is_file():
@@ -102,3 +104,9 @@ def routes(settings: Settings) -> list[Route]:
         Route("/console/assets/{name}", asset),
         Route("/console/{path:path}", page),
     ]
+
+
+def _headers(request: Request) -> dict[str, str]:
+    # Told over plain HTTP it would be ignored.
+    encrypted = {"strict-transport-security": _ENCRYPTED_FOR} if request.url.scheme == "https" else {}
+    return _HEADERS | encrypted
