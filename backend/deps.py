@@ -14,6 +14,7 @@ from backend.errors import Forbidden, Unauthenticated
 from backend.metrics import Metrics
 from backend.route_limits import USER
 from backend.services.accounts import Accounts
+from backend.services.audit import AuditLog
 from backend.services.bus import Bus
 from backend.services.deletion import Deletion
 from backend.services.devices import Devices
@@ -36,6 +37,7 @@ class Services:
     pool: AsyncConnectionPool
     bus: Bus
     accounts: Accounts
+    audit: AuditLog
     refresh_tokens: RefreshTokens
     devices: Devices
     deletion: Deletion

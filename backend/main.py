@@ -33,6 +33,7 @@ from backend.routes import (
 )
 from backend.security_headers import SecurityHeaders
 from backend.services.accounts import Accounts
+from backend.services.audit import AuditLog
 from backend.services.bus import PostgresBus, RedisBus
 from backend.services.database_pool import DatabasePool
 from backend.services.deletion import Deletion
@@ -172,7 +173,11 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
         sweeper.start()
         stack.push_async_callback(sweeper.aclose)
         deletion = Deletion(
-            pool, measured, trash_days=settings.trash_days, max_days=settings.retention_max_days
+            pool,
+            measured,
+            trash_days=settings.trash_days,
+            max_days=settings.retention_max_days,
+            audit_days=settings.audit_days,
         )
         deletion.start()
         stack.push_async_callback(deletion.aclose)
@@ -184,6 +189,7 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
             pool=pool,
             bus=bus,
             accounts=Accounts(pool, Passwords()),
+            audit=AuditLog(pool),
             refresh_tokens=RefreshTokens(pool),
             devices=Devices(pool),
             deletion=deletion,

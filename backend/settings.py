@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     limit_frames: int = Field(1200, ge=1)
     auto_titles: bool = True
     trash_days: int = Field(30, ge=1, le=36_500)
+    audit_days: int = Field(365, ge=1, le=36_500)
     retention_max_days: int | None = Field(None, ge=1, le=36_500)
 
     llm_base_url: AnyHttpUrl | None = None

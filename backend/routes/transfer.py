@@ -27,6 +27,7 @@ from backend.errors import (
     documented,
     problem_of,
 )
+from backend.routes.auth import address_of
 from backend.routes.turn_answers import Accept
 from backend.services.transfer import exporting
 from backend.services.transfer.arriving import Imported, TooManyImports, arrive
@@ -76,9 +77,14 @@ _OUTCOME: Answers = {
     responses=_FILE | documented(Unauthenticated, Forbidden, NotFound, Invalid),
 )
 async def export_session(
-    session_id: UUID, user: CurrentUser, services: CurrentServices, format_: AskedFormat = "markdown"
+    session_id: UUID,
+    request: Request,
+    user: CurrentUser,
+    services: CurrentServices,
+    format_: AskedFormat = "markdown",
 ) -> Response:
     session = await services.hasura.get_chat_session(user.token, session_id)
+    await services.audit.exported(user.id, address_of(request), form=format_, session_id=session_id)
     leaving = Leaving(services.hasura, user.token)
     return _download(await exporting.of_session(leaving, session, format_, datetime.now(UTC)))
 
@@ -90,9 +96,12 @@ async def export_session(
     response_class=StreamingResponse,
     responses=_FILE | documented(Unauthenticated, Forbidden, Invalid),
 )
-async def export_all(user: CurrentUser, services: CurrentServices, format_: AskedFormat = "json") -> Response:
+async def export_all(
+    request: Request, user: CurrentUser, services: CurrentServices, format_: AskedFormat = "json"
+) -> Response:
     leaving = Leaving(services.hasura, user.token)
     sessions = await leaving.count(deleted=format_ == "json")
+    await services.audit.exported(user.id, address_of(request), form=format_)
     return _download(exporting.of_all(leaving, format_, datetime.now(UTC)), {"X-Sessions": str(sessions)})
 
 

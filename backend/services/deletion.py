@@ -38,12 +38,19 @@ class Deletion:
     """Runs as a task from `start` to `aclose`. Several processes may: a batch that another has taken is empty."""
 
     def __init__(
-        self, pool: AsyncConnectionPool, metrics: Metrics, *, trash_days: int, max_days: int | None
+        self,
+        pool: AsyncConnectionPool,
+        metrics: Metrics,
+        *,
+        trash_days: int,
+        max_days: int | None,
+        audit_days: int,
     ) -> None:
         self._pool = pool
         self._metrics = metrics
         self._trash_days = trash_days
         self._max_days = max_days
+        self._audit_days = audit_days
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -76,6 +83,7 @@ class Deletion:
     async def sweep(self) -> int:
         """How many chats were too old, or too long in the trash. Raises psycopg's errors."""
         await self._remove(None)
+        await self._until_none("SELECT expire_audit_log(%s)", [self._audit_days])
         expired = await self._until_none("SELECT expire_chat_sessions()", [])
         limits = [self._trash_days, self._max_days]
         return expired + await self._until_none("SELECT purge_chat_sessions(%s, %s)", limits)

@@ -24,6 +24,7 @@ def test_the_project_s_folder_is_a_whole_document() -> None:
     assert document["version"] == 3
     (source,) = document["sources"]
     assert [table["table"]["name"] for table in source["tables"]] == [
+        "audit_log",
         "chat_messages",
         "chat_read_marks",
         "chat_search_hits",
