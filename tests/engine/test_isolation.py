@@ -558,6 +558,16 @@ async def test_nobody_reads_password_hashes_or_refresh_tokens(chat: Chat) -> Non
     assert "refresh_tokens" not in chat.snapshot.role(ADMIN).schema.type_map
 
 
+async def test_the_audit_log_is_the_admins_alone(chat: Chat) -> None:
+    for session in (user(chat.bob), assistant(chat.bob)):
+        assert not [name for name in chat.snapshot.role(session).schema.type_map if "audit" in name]
+        text = "{ audit_log { event user_id address } }"
+        code, _, message = await chat.refusal(session, text)
+        assert (code, "'audit_log'" in message) == ("validation-failed", True)
+    found = await chat.ask(ADMIN, '{ audit_log(where: {event: {_eq: "account_created"}}) { user_id } }')
+    assert str(chat.ada) in {row["user_id"] for row in found["audit_log"]}
+
+
 async def test_a_session_without_a_user_id_is_refused_not_shown_everything(chat: Chat) -> None:
     for text in (
         "{ chat_sessions { id } }",
