@@ -172,6 +172,9 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
         sweeper = Sweeper(pool, client, tokens, measured)
         sweeper.start()
         stack.push_async_callback(sweeper.aclose)
+        audit = AuditLog(pool)
+        audit.start()
+        stack.push_async_callback(audit.aclose)
         deletion = Deletion(
             pool,
             measured,
@@ -189,7 +192,7 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
             pool=pool,
             bus=bus,
             accounts=Accounts(pool, Passwords()),
-            audit=AuditLog(pool),
+            audit=audit,
             refresh_tokens=RefreshTokens(pool),
             devices=Devices(pool),
             deletion=deletion,

@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+import psycopg
+import psycopg_pool
+import structlog
 from psycopg.types.json import Jsonb
+
+from backend.services.tasks import end
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from psycopg_pool import AsyncConnectionPool
 
+#: Between two looks for the engine's table of permissions, in seconds: the first, and the longest.
+_FIRST, _LONGEST = 0.5, 600.0
+
+log = structlog.get_logger(__name__)
+
 
 class AuditLog:
+    """From `start` to `aclose` it waits for the engine's table of permissions, whose changes are told from then on."""
+
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._watch_permissions(), name="audit log")
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            await end(self._task)
+
+    async def _watch_permissions(self) -> None:
+        pause = _FIRST
+        while not await self._watches():
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST)
+
+    async def _watches(self) -> bool:
+        try:
+            async with self._pool.connection() as connection:
+                await connection.execute("SET LOCAL lock_timeout = '2s'")
+                row = await (await connection.execute("SELECT watch_permissions()")).fetchone()
+        except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
+            log.warning("permissions_not_watched", cause=repr(exc))
+            return False
+        return row is not None and row[0] is True
 
     async def sign_in_failed(self, username: str, address: str) -> None:
         """The name itself is not kept: somebody may have typed a password there."""

@@ -83,19 +83,22 @@ class Deletion:
     async def sweep(self) -> int:
         """How many chats were too old, or too long in the trash. Raises psycopg's errors."""
         await self._remove(None)
-        await self._until_none("SELECT expire_audit_log(%s)", [self._audit_days])
-        expired = await self._until_none("SELECT expire_chat_sessions()", [])
+        await self._until_none("audit", "SELECT expire_audit_log(%s)", [self._audit_days])
+        expired = await self._until_none("retention", "SELECT expire_chat_sessions()", [])
         limits = [self._trash_days, self._max_days]
-        return expired + await self._until_none("SELECT purge_chat_sessions(%s, %s)", limits)
+        return expired + await self._until_none("purge", "SELECT purge_chat_sessions(%s, %s)", limits)
 
     async def _remove(self, user_id: UUID | None) -> int:
-        return await self._until_none("SELECT remove_deleted_accounts(%s)", [user_id])
+        return await self._until_none("erasure", "SELECT remove_deleted_accounts(%s)", [user_id])
 
-    async def _until_none(self, statement: LiteralString, values: Sequence[UUID | int | None]) -> int:
-        """What the batches of `statement` come to."""
+    async def _until_none(
+        self, process: str, statement: LiteralString, values: Sequence[UUID | int | None]
+    ) -> int:
+        """What the batches of `statement` come to. The audit log names the process."""
         total = 0
         while True:
             async with self._pool.connection() as connection:
+                await connection.execute("SELECT set_config('chat.process', %s, true)", [process])
                 row = await (await connection.execute(statement, values)).fetchone()
             if row is None or not row[0]:
                 return total

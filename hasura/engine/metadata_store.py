@@ -11,9 +11,12 @@ from uuid import uuid4
 from psycopg import sql
 
 from hasura.engine.errors import Conflict, NotSupported
+from hasura.engine.session import tell
 
 if TYPE_CHECKING:
     import psycopg
+
+    from hasura.engine.session import Session
 
     Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -126,12 +129,21 @@ class MetadataStore:
             sql.SQL("UPDATE hdb_catalog.hdb_version SET {} = %s::jsonb").format(column), [json.dumps(state)]
         )
 
-    async def save(self, connection: Connection, metadata: dict[str, Any], based_on: int) -> int:
+    async def save(
+        self,
+        connection: Connection,
+        metadata: dict[str, Any],
+        based_on: int,
+        *,
+        by: Session | None = None,
+    ) -> int:
         """Stores the document and tells the other processes, both or neither; answers the new version.
 
         :raises Conflict: the stored version is no longer ``based_on``.
         """
         async with connection.transaction():
+            if by is not None:
+                await tell(connection, by)
             stored = await connection.execute(_STORE, {"metadata": json.dumps(metadata), "version": based_on})
             row = await stored.fetchone()
             if row is None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from hasura.engine.document.scalars import encode
 from hasura.engine.document.values import Constant, substitute
 from hasura.engine.errors import NotFound, ValidationFailed
@@ -48,8 +46,7 @@ class Inputs:
             case n.Handed(column):
                 return self.handed[column]
             case n.SessionDocument():
-                document = {**self.session.variables, "x-hasura-role": self.session.role}
-                return orjson.dumps(document).decode()
+                return self.session.text()
         raise TypeError(type(operand).__name__)
 
     def _slot(self, slot: n.Slot) -> str | None:

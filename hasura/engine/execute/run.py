@@ -14,6 +14,7 @@ import orjson
 from hasura.engine.execute.failures import translated
 from hasura.engine.execute.nested import insert_tree
 from hasura.engine.execute.statement import changed_records, row
+from hasura.engine.session import ADMIN, tell
 from hasura.engine.to_sql.mutations import MutationSql, TreeSql
 from hasura.engine.to_sql.statement import Statement
 
@@ -88,6 +89,9 @@ async def write(pools: Pools, writes: Sequence[Write], inputs: Inputs) -> list[b
     answers = []
     with translated():
         async with pools[writes[0].source].connection() as connection, connection.transaction():
+            # Hasura tells it of every session. A user changes what says whose it is, and this is a round trip.
+            if inputs.session.role == ADMIN:
+                await tell(connection, inputs.session)
             for each in writes:
                 with translated(each.path):
                     answers.append(await _step(connection, each.step, inputs))

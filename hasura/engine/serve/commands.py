@@ -9,7 +9,7 @@ from hasura.engine.errors import AccessDenied, EngineError, InvalidConfiguration
 from hasura.engine.metadata.connection import UnusableConnectionError
 from hasura.engine.metadata_ops.arguments import expect, field
 from hasura.engine.metadata_ops.working import Working
-from hasura.engine.session import ADMIN
+from hasura.engine.session import ADMIN, tell
 from hasura.engine.sql_api import run_sql
 
 from .catalogs import Inside
@@ -45,7 +45,7 @@ class Run:
     async def draft(self) -> Draft:
         """The metadata as this request has changed it so far; nobody else changes it from now on."""
         if self._draft is None:
-            changing = self.engine.changing(based_on=self._based_on)
+            changing = self.engine.changing(self.session, based_on=self._based_on)
             self._draft = await self._stack.enter_async_context(changing)
         return self._draft
 
@@ -87,6 +87,7 @@ async def sql_command(run: Run, args: Any) -> Any:
     except UnusableConnectionError as error:
         raise InvalidConfiguration(f"Inconsistent object: {error}", "$.args") from None
     async with run_sql.connected(conninfo) as connection:
+        await tell(connection, run.session, once=False)
         if not request.checked:
             async with run_sql.transaction(connection, request):
                 answer = await run_sql.execute(connection, request)

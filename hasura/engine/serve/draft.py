@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hasura.engine.metadata_ops.working import Operation
     from hasura.engine.metadata_store import MetadataStore
+    from hasura.engine.session import Session
     from hasura.engine.snapshot import Snapshot
 
     from .catalogs import Catalogs, Inside
@@ -49,6 +50,7 @@ class Draft:
         *,
         catalogs: Catalogs,
         store: MetadataStore,
+        by: Session,
     ) -> None:
         self.document = self.stored = document
         self.snapshot = snapshot
@@ -61,6 +63,7 @@ class Draft:
         self.catalogs = catalogs
         self._build = build
         self._store = store
+        self._by = by
         #: sources whose databases have been read for this request
         self._fresh: set[str] = set()
 
@@ -134,7 +137,9 @@ class Draft:
             check_consistency(self.snapshot, snapshot, None)
             taken = (document, snapshot)
             if beside and not self.changed:
-                version = await self._store.save(inside.connection, document, self.resource_version)
+                version = await self._store.save(
+                    inside.connection, document, self.resource_version, by=self._by
+                )
 
         async with transaction:
             yield take

@@ -140,7 +140,7 @@ class Engine:
             await connection.execute("SELECT 1")
 
     @contextlib.asynccontextmanager
-    async def changing(self, *, based_on: int | None = None) -> AsyncIterator[Draft]:
+    async def changing(self, by: Session, *, based_on: int | None = None) -> AsyncIterator[Draft]:
         """A draft of the stored metadata that nobody else changes meanwhile.
 
         When this ends well and the draft was changed, it is stored for all engines on the database and served here.
@@ -163,12 +163,13 @@ class Engine:
                 self._build,
                 catalogs=served.catalogs.copy(),
                 store=self._store,
+                by=by,
             )
             try:
                 yield draft
                 version = draft.resource_version
                 if draft.changed:
-                    version = await self._store.save(connection, draft.document, version)
+                    version = await self._store.save(connection, draft.document, version, by=by)
                 if draft.changed or draft.database_changed:
                     await self._serve(_Served(draft.snapshot, version, draft.catalogs))
             except BaseException:
