@@ -102,7 +102,7 @@ async def login(body: Credentials, request: Request, services: CurrentServices) 
     await services.limits.hit(name)  # before the guess is made, so that parallel ones count too
     account = await services.accounts.authenticate(body.username, body.password)
     if account is None:
-        await services.audit.sign_in_failed(body.username, address_of(request))
+        await services.audit.sign_in_failed(body.username, address_of(request.scope))
         raise WrongCredentials
     await services.limits.clear(name)  # whoever knows the password starts afresh
     return await _sign_in(services, request, account)

@@ -27,7 +27,7 @@ from backend.errors import (
     documented,
     problem_of,
 )
-from backend.routes.auth import address_of
+from backend.route_limits import address_of
 from backend.routes.turn_answers import Accept
 from backend.services.transfer import exporting
 from backend.services.transfer.arriving import Imported, TooManyImports, arrive
@@ -84,7 +84,7 @@ async def export_session(
     format_: AskedFormat = "markdown",
 ) -> Response:
     session = await services.hasura.get_chat_session(user.token, session_id)
-    await services.audit.exported(user.id, address_of(request), form=format_, session_id=session_id)
+    await services.audit.exported(user.id, address_of(request.scope), form=format_, session_id=session_id)
     leaving = Leaving(services.hasura, user.token)
     return _download(await exporting.of_session(leaving, session, format_, datetime.now(UTC)))
 
@@ -101,7 +101,7 @@ async def export_all(
 ) -> Response:
     leaving = Leaving(services.hasura, user.token)
     sessions = await leaving.count(deleted=format_ == "json")
-    await services.audit.exported(user.id, address_of(request), form=format_)
+    await services.audit.exported(user.id, address_of(request.scope), form=format_)
     return _download(exporting.of_all(leaving, format_, datetime.now(UTC)), {"X-Sessions": str(sessions)})
 
 
