@@ -19,6 +19,7 @@ STAGES = [
     "session",
     "auth",
     "settings",
+    "metrics",
     "metadata",
     "metadata_store",
     "catalog",

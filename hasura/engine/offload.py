@@ -24,11 +24,20 @@ _FIELDS, _NODES = 300, 30
 _ITEMS = 200
 
 _aside = ThreadPoolExecutor(1, "large-requests")
+_under_way: set[asyncio.Future[Any]] = set()
 
 
 async def aside(work: Callable[..., T], *arguments: Any) -> T:
     """What ``work`` answers or raises, done on the other thread."""
-    return await asyncio.get_running_loop().run_in_executor(_aside, work, *arguments)
+    doing = asyncio.get_running_loop().run_in_executor(_aside, work, *arguments)
+    _under_way.add(doing)
+    doing.add_done_callback(_under_way.discard)
+    return await doing
+
+
+def under_way() -> int:
+    """How much of it is being done or waits."""
+    return len(_under_way)
 
 
 def is_long(request: GraphQLRequest) -> bool:

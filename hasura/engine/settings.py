@@ -37,6 +37,8 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("HASURA_GRAPHQL_ADMIN_SECRET", "HASURA_GRAPHQL_ACCESS_KEY"),
     )
     jwt_secret: JwtConfig | None = None
+    #: Who may read ``/v1/metrics``; without it, whoever asks from this machine.
+    metrics_secret: SecretStr | None = Field(default=None, min_length=16)
     unauthorized_role: str | None = None
 
     enable_console: bool = False

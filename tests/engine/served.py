@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg_pool import AsyncConnectionPool
 
 from backend.embedded_postgres import EmbeddedPostgres
 from hasura.engine.catalog.read import read_catalog
 from hasura.engine.errors import EngineError
+from hasura.engine.execute.pool import Pool
 from hasura.engine.metadata.directory import load_metadata_directory
 from hasura.engine.pipeline import GraphQLRequest, LivePlan, answer, plan_live
 from hasura.engine.session import Session
@@ -23,7 +23,6 @@ from tests.conftest import new_database
 from tests.engine import library
 
 METADATA = Path(__file__).parents[2] / "hasura" / "metadata"
-Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 
 ADMIN = Session("admin", trusted_backend=True)
 
@@ -95,9 +94,7 @@ async def snapshot_of(
 
 @asynccontextmanager
 async def serving(database_url: str, metadata: Mapping[str, Any]) -> AsyncIterator[Served]:
-    pool = AsyncConnectionPool(
-        database_url, kwargs={"autocommit": True}, min_size=1, max_size=8, open=False, timeout=30
-    )
+    pool = Pool(database_url, kwargs={"autocommit": True}, min_size=1, max_size=8, open=False, timeout=30)
     async with pool:
         async with pool.connection() as connection:
             snapshot = await snapshot_of(metadata, connection)

@@ -6,12 +6,13 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors as pg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import PoolTimeout, TooManyRequests
 
 from hasura.engine.document.values import Constant, FromVariable
 from hasura.engine.errors import DatabaseUnavailable, EngineError
 from hasura.engine.execute.failures import translate
 from hasura.engine.execute.operands import Inputs
+from hasura.engine.execute.pool import Pool
 from hasura.engine.pipeline import GraphQLRequest, answer
 from hasura.engine.plan import nodes as n
 from hasura.engine.session import Session
@@ -67,7 +68,7 @@ async def test_the_words_of_a_defect_stay_inside(shelf: Served) -> None:
 
 
 async def test_a_database_that_is_away_is_said_to_be_away(shelf: Served) -> None:
-    async with AsyncConnectionPool(
+    async with Pool(
         f"postgresql://nobody@127.0.0.1:{free_port()}/x",
         min_size=0,
         max_size=1,

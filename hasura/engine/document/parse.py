@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cachetools import LRUCache
 from graphql import (
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     OperationDefinitionNode,
@@ -54,6 +55,13 @@ class Operation:
     document: DocumentNode
     #: characters of its text
     size: int
+
+    @cached_property
+    def root(self) -> str:
+        """The name of its one root field, or ``several``; nobody has checked yet that the schema has it."""
+        selections = self.node.selection_set.selections
+        one = selections[0] if len(selections) == 1 else None
+        return one.name.value if isinstance(one, FieldNode) else "several"
 
     @property
     def kept(self) -> bool:

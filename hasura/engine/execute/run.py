@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from psycopg import AsyncConnection
-    from psycopg_pool import AsyncConnectionPool
 
     from hasura.engine.execute.operands import Inputs
+    from hasura.engine.execute.pool import Pool
     from hasura.engine.execute.shared_read import SharedRead
 
-    Pool = AsyncConnectionPool[AsyncConnection[Any]]
     #: by the name of the source
     Pools = Mapping[str, Pool]
 

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from functools import cached_property
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -23,13 +23,10 @@ from hasura.engine.execute.statement import row, rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from psycopg import AsyncConnection
-    from psycopg_pool import AsyncConnectionPool
-
     from hasura.engine.execute.operands import Inputs
+    from hasura.engine.execute.pool import Pool
     from hasura.engine.to_sql.statement import Statement
 
-    Pool = AsyncConnectionPool[AsyncConnection[Any]]
     Answer = list[bytes]
 
 #: Runs of one shape at the same time, before others wait to go together: enough to keep two server processes busy.
@@ -101,6 +98,7 @@ class SharedRead:
         loop = asyncio.get_running_loop()
         request = _Request(inputs.texts(self.alone.operands), loop.create_future())
         self._waiting.append(request)
+        pool.reads_waiting += 1
         if self._young < _AT_ONCE and not self._starting:
             # Whoever came with it, out of the same look at the sockets, goes with it.
             self._starting = True
@@ -119,18 +117,19 @@ class SharedRead:
             most = 1
         while self._young < _AT_ONCE and self._waiting:
             fair = ceil(len(self._waiting) / (_AT_ONCE - self._young))
-            requests = self._next(min(most, fair))
+            requests = self._next(pool, min(most, fair))
             if requests:
                 run = _Run(requests)
                 self._young += 1
                 self._runs.add(run)
                 run.task = asyncio.create_task(self._go(pool, run), name="shared-read")
 
-    def _next(self, most: int) -> list[_Request]:
+    def _next(self, pool: Pool, most: int) -> list[_Request]:
         """The first of those who wait and have not given up."""
         found: list[_Request] = []
         while self._waiting and len(found) < most:
             request = self._waiting.popleft()
+            pool.reads_waiting -= 1
             if not request.answer.done():
                 found.append(request)
         return found
@@ -177,6 +176,7 @@ class SharedRead:
     async def _all(self, pool: Pool, requests: list[list[str | None]]) -> list[Answer]:
         if len(requests) == 1:
             parameters = {f"p{place}": text for place, text in enumerate(requests[0])}
+            _count(pool, 1)
             with translated():
                 async with pool.connection() as connection:
                     return [await row(connection, self.alone.sql, parameters)]
@@ -185,11 +185,17 @@ class SharedRead:
         except orjson.JSONEncodeError as problem:  # half a character: a JSON spelling of one, in a token
             raise DataException("a text is not valid Unicode") from problem
         answers: list[Answer] = [[] for _ in requests]
+        _count(pool, len(requests))
         with translated():
             async with pool.connection() as connection:
                 for place, *found in await rows(connection, self.together.sql, {"result_vars": variables}):
                     answers[int(place) - 1] = found
         return answers
+
+
+def _count(pool: Pool, requests: int) -> None:
+    pool.reads += requests
+    pool.read_statements += 1
 
 
 def _fail(request: _Request, problem: Exception) -> None:

@@ -76,6 +76,11 @@ class ChangeFeed:
         self._announcing: dict[Table, tuple[int, ...]] = {}
         self._listening = False
 
+    @property
+    def listens(self) -> bool:
+        """Whether announcements are heard."""
+        return self._listening
+
     def announces(self, tables: frozenset[Table]) -> bool:
         """Whether a change of any of these tables will certainly be heard."""
         return self._listening and bool(tables) and tables <= self._announcing.keys()

@@ -98,6 +98,14 @@ class Cohorts:
     def __iter__(self) -> Iterator[Cohort]:
         return iter(self._by_variables.values())
 
+    def __len__(self) -> int:
+        return len(self._by_variables)
+
+    @property
+    def subscribers(self) -> int:
+        """Members of all of them."""
+        return len(self._of)
+
     def __contains__(self, subscriber: Subscriber) -> bool:
         return subscriber in self._of
 

@@ -13,6 +13,8 @@ from .cohorts import Cohort, Cohorts, News, Subscriber, digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from hasura.engine.metrics import Metrics
+
     from .changes import Change
     from .cohorts import Sink
     from .statement import Statement
@@ -32,6 +34,7 @@ class Poller:
     def __init__(
         self,
         statement: Statement,
+        metrics: Metrics,
         *,
         streams: bool,
         interval: float,
@@ -40,7 +43,10 @@ class Poller:
         keys: Mapping[Table, str],
     ) -> None:
         self._statement = statement
-        self._streams = streams
+        self.streams = streams
+        self._metrics = metrics
+        kind = "stream" if streams else "live"
+        self._seconds, self._sizes = metrics.refresh.labels(kind), metrics.refresh_cohorts.labels(kind)
         self._interval = interval
         self._batch_size = batch_size
         self._announced = announced
@@ -50,6 +56,21 @@ class Poller:
         self._changed = asyncio.Event()
         self._changes = 0
         self._retry = False
+
+    @property
+    def subscribers(self) -> int:
+        """How many it has."""
+        return self._cohorts.subscribers
+
+    @property
+    def cohorts(self) -> int:
+        """How many they make."""
+        return len(self._cohorts)
+
+    @property
+    def due(self) -> int:
+        """How many wait to be refreshed."""
+        return len(self._due)
 
     def wake(self, change: Change | None) -> None:
         """A table of this statement changed; or, of None, anything may have."""
@@ -118,7 +139,9 @@ class Poller:
         due = [cohort for cohort in self._due if cohort.members and cohort.listens()]
         self._due.clear()
         for batch in _batches(due, self._batch_size):
-            await self._refresh_batch(batch)
+            self._sizes.observe(len(batch))
+            with self._seconds.time():
+                await self._refresh_batch(batch)
 
     async def _refresh_batch(self, batch: list[Cohort]) -> None:
         # Who joins a cohort from here on knows something newer than what is being asked for.
@@ -144,14 +167,17 @@ class Poller:
         known = digest(news.result)
         told = []
         for member in self._present(members):
-            if cursor is None and (self._streams or member.told == known):
+            if cursor is None and (self.streams or member.told == known):
                 continue
             if member.sink.congested:
                 member.behind = True
+                self._metrics.held_back.inc()
                 continue
             member.told = known
             member.sink.data(news)
             told.append(member)
+        if told:
+            self._metrics.told.inc(len(told))
         if told and cursor is not None:
             # They all stood at one place, and there may be more where this batch came from.
             self._refresh_soon([self._cohorts.put(told, self._cohorts.of(told[0]).further(cursor))])

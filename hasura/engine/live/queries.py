@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from hasura.engine.execute.run import Pool
+    from hasura.engine.execute.pool import Pool
+    from hasura.engine.metrics import Metrics
     from hasura.engine.plan.live import LivePlan
     from hasura.engine.settings import Settings
 
@@ -60,8 +61,9 @@ class Subscription:
 class LiveQueries:
     """Plans of one SQL text share a poller, whoever subscribes: what differs is a bind parameter."""
 
-    def __init__(self, settings: Settings, pool: Pool, conninfo: str) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, pool: Pool, conninfo: str) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._pool = pool
         self._pollers: dict[str, _Running] = {}
         self._feed = ChangeFeed(conninfo, self._on_change, pool.check)
@@ -96,6 +98,15 @@ class LiveQueries:
             raise
         return Subscription(self, plan.sql, running, subscriber)
 
+    def pollers(self, *, streams: bool) -> list[Poller]:
+        """Those of the streams, or of the live queries, that run."""
+        return [each.poller for each in self._pollers.values() if each.poller.streams is streams]
+
+    @property
+    def listens(self) -> bool:
+        """Whether changes are heard of; else they are polled for."""
+        return self._feed.listens
+
     def end(self, subscription: Subscription) -> None:
         """Nothing more is told."""
         subscription.running.poller.dismiss(subscription.subscriber)
@@ -121,6 +132,7 @@ class LiveQueries:
         settings = self._settings
         poller = Poller(
             Statement(plan.sql, self._pool),
+            self._metrics,
             streams=streams,
             interval=(
                 settings.streaming_queries_multiplexed_refetch_interval

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from hasura.engine.execute.run import Pool
+    from hasura.engine.execute.pool import Pool
 
 
 class Answer(NamedTuple):

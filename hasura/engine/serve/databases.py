@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import structlog
-from psycopg_pool import AsyncConnectionPool
 
 from hasura.engine.errors import DatabaseUnavailable
+from hasura.engine.execute.pool import Pool
 from hasura.engine.live.queries import LiveQueries
 from hasura.engine.metadata.connection import Connection, connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from hasura.engine.execute.run import Pool
+    from hasura.engine.metrics import Metrics
     from hasura.engine.settings import Settings
     from hasura.engine.snapshot import Snapshot
 
@@ -37,7 +37,7 @@ log = structlog.get_logger("source")
 class Database:
     """One source's."""
 
-    def __init__(self, settings: Settings, name: str, at: Connection) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, name: str, at: Connection) -> None:
         self.at = at
         own = at.pool
         self.pool = pool(
@@ -49,7 +49,7 @@ class Database:
             idle=own.idle_timeout or 600.0,
             prepares=at.prepares,
         )
-        self.live = LiveQueries(settings, self.pool, at.conninfo)
+        self.live = LiveQueries(settings, metrics, self.pool, at.conninfo)
         self._stack = contextlib.AsyncExitStack()
 
     async def open(self) -> None:
@@ -81,8 +81,9 @@ class Pools(dict[str, "Pool"]):
 class Databases:
     """Those of the sources that are served now."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._open: dict[str, Database] = {}
         #: replaced, but perhaps in use
         self._spare: list[Database] = []
@@ -93,6 +94,10 @@ class Databases:
         if source not in self._open:
             raise DatabaseUnavailable(f'the source "{source}" is not served any more')
         return self._open[source]
+
+    def open_now(self) -> Mapping[str, Database]:
+        """By the name of the source."""
+        return self._open
 
     @property
     def metadata_url(self) -> str:
@@ -117,7 +122,7 @@ class Databases:
             if found is not None and found.at != at:
                 self._spare.append(found)
             if found is None or found.at != at:
-                self._open[name] = Database(self._settings, name, at)
+                self._open[name] = Database(self._settings, self._metrics, name, at)
                 await self._open[name].open()
                 self.pools[name] = self._open[name].pool
 
@@ -189,7 +194,7 @@ def pool(
     )
 
 
-class _Pool(AsyncConnectionPool[psycopg.AsyncConnection[Any]]):
+class _Pool(Pool):
     """One that survives a restart of its server at once."""
 
     def __init__(self, conninfo: str, **options: Any) -> None:

@@ -20,6 +20,7 @@ from hasura.engine.errors import DatabaseUnavailable, EngineError
 from hasura.engine.execute.failures import translate
 from hasura.engine.metadata.directory import load_metadata_directory
 from hasura.engine.metadata_store import MetadataStore, StoredMetadata, stale
+from hasura.engine.metrics import Metrics
 from hasura.engine.offload import aside, is_long
 from hasura.engine.snapshot import build_snapshot, read_metadata
 
@@ -27,13 +28,15 @@ from .catalogs import Catalogs
 from .cors import CorsPolicy
 from .databases import POOL_TIMEOUT, Databases, pool
 from .draft import Draft
+from .measured import State, watch_loop
 from .ws_messages import Close
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from hasura.engine.document.parse import Operation
-    from hasura.engine.execute.run import Pool, Pools
+    from hasura.engine.execute.pool import Pool
+    from hasura.engine.execute.run import Pools
     from hasura.engine.live.queries import LiveQueries
     from hasura.engine.pipeline import GraphQLRequest
     from hasura.engine.session import Session
@@ -66,7 +69,8 @@ class Engine:
             settings.admin_secret, settings.jwt_secret, settings.unauthorized_role
         )
         self.cors = CorsPolicy(settings)
-        self.databases = Databases(settings)
+        self.metrics = Metrics()
+        self.databases = Databases(settings, self.metrics)
         self._metadata_pool = pool(
             settings.metadata_url, "metadata", size=2, lifetime=settings.pg_conn_lifetime
         )
@@ -81,6 +85,7 @@ class Engine:
         #: set after the first attempt to read the metadata, whether or not it succeeded
         self._looked = asyncio.Event()
         self.connections: set[Connection] = set()
+        self.metrics.registry.register(State(self))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -94,8 +99,10 @@ class Engine:
             follower = tasks.create_task(self._follow_metadata(), name="schema-sync")
             # With the database up, the first request finds an engine that serves.
             await self._looked.wait()
+            lag = tasks.create_task(watch_loop(self.metrics.loop_lag), name="loop-lag")
             yield
             follower.cancel()
+            lag.cancel()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -106,6 +113,21 @@ class Engine:
         if self._served is None:
             raise DatabaseUnavailable("the engine has not reached its database yet")
         return self._served.snapshot
+
+    @property
+    def resource_version(self) -> int | None:
+        """Of the metadata that is served, if any is."""
+        return None if self._served is None else self._served.resource_version
+
+    @property
+    def inconsistencies(self) -> int:
+        """Objects of the metadata that are not served."""
+        return 0 if self._served is None else len(self._served.snapshot.inconsistencies)
+
+    def pool_stats(self) -> dict[str, dict[str, int]]:
+        """psycopg's numbers of each pool, by the name of the source; of the metadata's by ``metadata``."""
+        sources = {name: each.pool.get_stats() for name, each in self.databases.open_now().items()}
+        return {"metadata": self._metadata_pool.get_stats(), **sources}
 
     @property
     def pools(self) -> Pools:

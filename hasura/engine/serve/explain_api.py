@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from hasura.engine.document.parse import Operation
-    from hasura.engine.execute.run import Pool, Pools
+    from hasura.engine.execute.pool import Pool
+    from hasura.engine.execute.run import Pools
     from hasura.engine.prepared import RoleSchema
     from hasura.engine.response import Origin
 

@@ -98,12 +98,14 @@ async def _answer_or_errors(
 async def _answer(
     engine: Engine, session: Session, request: GraphQLRequest, address: str, receive: Receive
 ) -> bytes:
-    operation = await pipeline.read(request)
-    if operation.kind == "subscription":
-        raise UnexpectedPayload("subscriptions are not supported over HTTP, use websockets instead")
-    await engine.admit(session, request, operation, address)
-    work = pipeline.answer(engine.snapshot, engine.pools, session, request)
-    if engine.api_limits is not None:
-        work = engine.api_limits.timed(session, work)
-    # Who hangs up does not want a change undone.
-    return await (work if operation.kind == "mutation" else while_heard(receive, work))
+    with engine.metrics.operation() as timed:
+        operation = await pipeline.read(request)
+        timed.kind, timed.root = operation.kind, operation.root
+        if operation.kind == "subscription":
+            raise UnexpectedPayload("subscriptions are not supported over HTTP, use websockets instead")
+        await engine.admit(session, request, operation, address)
+        work = pipeline.answer(engine.snapshot, engine.pools, session, request)
+        if engine.api_limits is not None:
+            work = engine.api_limits.timed(session, work)
+        # Who hangs up does not want a change undone.
+        return await (work if operation.kind == "mutation" else while_heard(receive, work))

@@ -56,6 +56,11 @@ async def config(request: Request) -> Response:
 
 async def nothing_here(_request: Request, _problem: Exception) -> Response:
     """Any path that is no API's."""
+    return nowhere()
+
+
+def nowhere() -> Response:
+    """What is answered there."""
     return api_refusal(ResourceNotFound("resource does not exist"))
 
 

@@ -175,19 +175,21 @@ class Connection:
     async def _operate(self, operation: str, request: GraphQLRequest, session: Session) -> None:
         subscription: Subscription | None = None
         try:
-            snapshot = self._engine.snapshot
-            read = await pipeline.read(request)
-            await self._engine.admit(session, request, read, self._address)
-            if read.kind == "subscription":
-                plan = await pipeline.live(snapshot, session, request)
-                subscription = await self._engine.live(plan.source).subscribe(
-                    plan, _LiveSink(self, operation)
-                )
-            else:
-                work = pipeline.answer(snapshot, self._engine.pools, session, request)
-                limits = self._engine.api_limits
-                answer = await (work if limits is None else limits.timed(session, work))
-                self.tell([self._dialect.result(operation, answer), *self._dialect.completed(operation)])
+            with self._engine.metrics.operation() as timed:
+                snapshot = self._engine.snapshot
+                read = await pipeline.read(request)
+                timed.kind, timed.root = read.kind, read.root
+                await self._engine.admit(session, request, read, self._address)
+                if read.kind == "subscription":
+                    plan = await pipeline.live(snapshot, session, request)
+                    subscription = await self._engine.live(plan.source).subscribe(
+                        plan, _LiveSink(self, operation)
+                    )
+                else:
+                    work = pipeline.answer(snapshot, self._engine.pools, session, request)
+                    limits = self._engine.api_limits
+                    answer = await (work if limits is None else limits.timed(session, work))
+                    self.tell([self._dialect.result(operation, answer), *self._dialect.completed(operation)])
         except EngineError as error:
             self.tell(self._dialect.failed(operation, error))
         except Exception:
