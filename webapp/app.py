@@ -16,6 +16,7 @@ from webapp.components import Everywhere, Mishap
 from webapp.failures import report_failure
 from webapp.front_door import FrontDoor
 from webapp.guard import Guard, content_security_policy
+from webapp.measuring import Measure, MeasureEvents, connected_tabs
 from webapp.pages import (
     chat_page,
     new_chat_page,
@@ -53,13 +54,14 @@ BUILT = Path(__file__).parent / ".web" / "build" / "client"
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
-    return Guard(FrontDoor(app), content_security_policy(BUILT.rglob("*.html")))
+    return Measure(Guard(FrontDoor(app), content_security_policy(BUILT.rglob("*.html"))))
 
 
 @asynccontextmanager
 async def shared_services() -> AsyncIterator[None]:
     settings = Settings()
-    async with open_services(settings):
+    async with open_services(settings) as opened:
+        opened.metrics.tabs.set_function(lambda: connected_tabs(app))
         log.info("ready", url=f"http://{settings.host}:{settings.web_port}")
         yield
 
@@ -92,6 +94,7 @@ app.app_wraps[55, "ErrorBoundary"] = lambda _stateful: ErrorBoundary.create(
 # Instead of Reflex's own notice, which is about addresses and sockets: each page has ours in its place.
 app.app_wraps[5, "Overlay"] = lambda _stateful: rx.fragment(Everywhere.create())
 app.register_lifespan_task(shared_services)
+app.add_middleware(MeasureEvents())
 # The name of the open chat comes into the title in the browser (reader.jsx).
 app.add_page(new_chat_page, route="/chat", title="Chat sessions", on_load=ChatHistory.open_page)
 app.add_page(chat_page, route="/chat/[session_id]", title="Chat sessions", on_load=ChatHistory.open_page)

@@ -5,11 +5,14 @@ import reflex as rx
 import structlog
 from reflex.event import EventSpec
 
+from webapp.services import services
+
 log = structlog.get_logger("webapp")
 
 
 def report_failure(exception: Exception) -> EventSpec:
     """The log gets the cause, the user gets no stack trace."""
     log.error("a handler failed", exc_info=exception)
+    services().metrics.failures.inc()
     # The page words it (everywhere.jsx).
     return rx.call_script("window.dispatchEvent(new Event('chat-failure'))")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """Variables of the same names with the prefix ``CHAT_``, in upper case."""
 
-    model_config = SettingsConfigDict(env_prefix="CHAT_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CHAT_", env_ignore_empty=True, extra="ignore")
 
     host: str = "127.0.0.1"
     web_port: int = Field(default=3000, ge=1, le=65535)
@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".data")
     #: Comma-separated addresses and networks, in uvicorn's form.
     trusted_proxies: str = "127.0.0.1"
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
 
     @property
     def logins_file(self) -> Path:

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from hasura.engine.metrics import Metrics
+from hasura.engine.metrics import Operations
 from hasura.engine.serve import metrics_api
 from tests.conftest import make_user
 from tests.engine.conftest import ADMIN, RunningEngine, bearer, running_engine, until, user_token
@@ -64,12 +64,12 @@ async def test_no_label_is_what_a_client_made_up(engine: RunningEngine) -> None:
 
 
 def test_root_fields_that_a_schema_once_had_do_not_fill_the_memory() -> None:
-    metrics = Metrics()
+    operations = Operations()
     for number in range(2000):
-        metrics.ended("query", f"table_{number}", "ok", 0.01)
+        operations.ended("query", f"table_{number}", "ok", 0.01)
     roots = {
         sample.labels["root"]
-        for family in metrics.registry.collect()
+        for family in operations.collect()
         for sample in family.samples
         if sample.name == OPERATION
     }

@@ -6,6 +6,7 @@ from webapp import login_cookie
 from webapp.routes import account, search, session_settings, transfer
 from webapp.routes.history import history
 from webapp.routes.live_answer import live_answer
+from webapp.routes.metrics import metrics
 from webapp.routes.outbox import discard, send
 from webapp.routes.sessions import change, delete_forever, empty_trash, sessions
 
@@ -22,5 +23,6 @@ ROUTES = [
     Route("/sessions/changes", change, methods=["POST"]),
     Route("/sessions/delete-forever", delete_forever, methods=["POST"]),
     Route("/sessions/empty-trash", empty_trash, methods=["POST"]),
+    Route("/metrics", metrics),
     WebSocketRoute("/answers/{message_id:uuid}/live", live_answer),
 ]

@@ -51,6 +51,14 @@ async def send(request: Request) -> Response:
     """204 once the message is stored. Else ``detail``, to be shown, and ``retry_after`` (seconds) if another try
     may succeed.
     """
+    answer = await _send(request)
+    again = answer.status_code in {401, 403, 429} or answer.status_code >= 500
+    outcome = "stored" if answer.status_code == 204 else "later" if again else "refused"
+    services().metrics.deliveries.labels(outcome).inc()
+    return answer
+
+
+async def _send(request: Request) -> Response:
     words = words_of_request(request)
     try:
         delivery = Delivery.model_validate_json(await _body(request))

@@ -5,11 +5,13 @@ One set a process, opened when the server starts and closed when it stops.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from backend.services.hasura_client import HasuraClient
+from webapp.metrics import Metrics
 from webapp.services.api import Api
 from webapp.services.login_store import LoginStore
 from webapp.services.logins import Logins
@@ -17,6 +19,8 @@ from webapp.services.reachability import Reachability
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from pydantic import SecretStr
 
     from webapp.settings import Settings
 
@@ -29,6 +33,9 @@ class Services:
     api: Api
     logins: Logins
     reachability: Reachability
+    metrics: Metrics = field(default_factory=Metrics)
+    #: Who may read them; without it, whoever asks from this machine.
+    metrics_token: SecretStr | None = None
 
 
 #: Reflex builds state objects itself, so they cannot be handed this: they ask `services`.
@@ -43,10 +50,15 @@ def services() -> Services:
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
-        graphql = await stack.enter_async_context(HasuraClient(settings.graphql_url))
+        metrics = Metrics()
+        graphql = await stack.enter_async_context(HasuraClient(settings.graphql_url, observer=metrics))
         api = await stack.enter_async_context(Api(settings.api_url))
         reachability = await stack.enter_async_context(Reachability(settings.graphql_url, settings.api_url))
-        opened = Services(graphql, api, Logins(LoginStore(settings.logins_file), api), reachability)
+        metrics.reachable.set_function(lambda: reachability.reachable)
+        watching = asyncio.create_task(metrics.watch_loop(), name="loop-lag")
+        stack.callback(watching.cancel)
+        logins = Logins(LoginStore(settings.logins_file), api)
+        opened = Services(graphql, api, logins, reachability, metrics, settings.metrics_token)
         _open.append(opened)
         try:
             yield opened
