@@ -42,6 +42,17 @@ class State(Collector):
         yield GaugeMetricFamily(
             "chat_bus_subscriptions", "Who in this process listens to the bus.", services.bus.subscribers
         )
+        refused = CounterMetricFamily(
+            "chat_limits_refused", "Requests that a limit refused, by its name.", labels=["limit"]
+        )
+        for name, number in services.limits.refused.items():
+            refused.add_metric([name], number)
+        yield refused
+        yield GaugeMetricFamily(
+            "chat_limits_counted_here",
+            "1 while this process counts limits for itself although there is a Redis: it does not answer.",
+            int(services.limits.redis_down),
+        )
         yield from self._pool()
 
     def _pool(self) -> Iterator[Metric]:
