@@ -87,6 +87,27 @@ async def test_a_failed_answer_says_so_and_another_can_be_had(
     await expect(page.get_by_test_id("version")).to_have_text("2/2")
 
 
+async def test_a_reader_who_scrolls_up_in_a_fast_answer_is_left_in_peace(
+    model_stack: Stack, model: Model, visitors: Any
+) -> None:
+    page = await (await visitors(model_stack)).register()
+    model.words, model.pause, model.at_once = [f"line {number}\n\n" for number in range(500)], 0.02, 300
+    model.go.clear()
+    await send(page, "Count")
+    messages = page.get_by_test_id("messages")
+    await expect(messages).to_contain_text("line 40")
+    await page.locator(".scroller").hover()
+    await page.mouse.wheel(0, -600)
+    await expect(page.get_by_test_id("jump-to-latest")).to_be_visible()
+    line = messages.get_by_text("line 30", exact=True)
+    place = await line.bounding_box()
+    await expect(messages).to_contain_text("line 200")
+    now = await line.bounding_box()
+    assert place
+    assert now
+    assert now["y"] == pytest.approx(place["y"], abs=2)
+
+
 async def test_the_page_follows_the_answer_until_the_reader_scrolls_up(
     model_stack: Stack, model: Model, visitors: Any
 ) -> None:
@@ -107,5 +128,5 @@ async def test_the_page_follows_the_answer_until_the_reader_scrolls_up(
     assert now
     assert now["y"] == pytest.approx(place["y"], abs=2)
     await page.get_by_test_id("jump-to-latest").click()
-    await expect(page.get_by_text("the end", exact=True)).to_be_in_viewport()
+    await expect(answers(page).get_by_text("the end", exact=True)).to_be_in_viewport()
     await expect(page.get_by_test_id("jump-to-latest")).to_have_count(0)

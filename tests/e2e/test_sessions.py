@@ -177,6 +177,7 @@ async def test_the_list_obeys_the_keyboard(stack: Stack, e2e_database: str, visi
     await page.keyboard.press("Delete")
     await expect(item(page, "by the keyboard")).to_have_count(0)
     await expect(page).to_have_url(re.compile(r"/chat$"))
+    await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
     await item(page, "chat 1.").get_by_role("link").focus()
     await page.keyboard.press("Space")
     await expect(page.get_by_test_id("bulk-bar")).to_contain_text("1 selected")

@@ -113,7 +113,7 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
     if (!view.target || place < 0) return;
     following.current = false;
     held.current = view.target.id;
-    list.current?.scrollToIndex({ index: place, align: "center" });
+    goTo({ index: place, align: "center" });
     setFlashed(view.target.id);
     const timer = setTimeout(() => {
       held.current = "";
@@ -130,7 +130,7 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
       if (!view.attached) toNewest(sessionId);
       else {
         following.current = behavior === "auto";
-        list.current?.scrollToIndex({ index: "LAST", align: "end", behavior });
+        goTo({ index: "LAST", align: "end", behavior });
       }
     },
     [view.attached, sessionId],
@@ -147,10 +147,20 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
   const scroller = useRef(null);
   const following = useRef(true);
   const lastTop = useRef(0);
+  // Virtuoso scrolls to where it was told to go again and again, as long as the list changes: a reader who has scrolled
+  // up meanwhile is not pulled back.
+  const steered = useRef(true);
+  const goTo = (place) => {
+    steered.current = true;
+    list.current?.scrollToIndex(place);
+  };
   const look = useCallback(() => {
     const { scrollTop, scrollHeight, clientHeight } = scroller.current;
-    if (scrollHeight - clientHeight - scrollTop <= NEAR) following.current = true;
-    else if (scrollTop < lastTop.current - 1) following.current = false;
+    const near = scrollHeight - clientHeight - scrollTop <= NEAR;
+    // What shrinks for a moment brings nobody to the end: one scrolls there.
+    if (scrollTop < lastTop.current - 1) {
+      if (!near) following.current = steered.current = false;
+    } else if (near) following.current = true;
     lastTop.current = scrollTop;
     setAway(!following.current);
   }, []);
@@ -161,12 +171,16 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
     scroller.current?.removeEventListener?.("scroll", look);
     for (const move of MOVES) scroller.current?.removeEventListener?.(move, free);
     scroller.current = element;
+    steered.current = true;
+    if (element) element.scrollTo = (place) => steered.current && Element.prototype.scrollTo.call(element, place);
     element?.addEventListener?.("scroll", look, { passive: true });
     for (const move of MOVES) element?.addEventListener?.(move, free, { passive: true });
   }, []);
   const grown = () => {
+    // The reader may have scrolled in this very frame, and its event is still to come.
+    if (scroller.current && scroller.current.scrollTop < lastTop.current - 1) look();
     const index = held.current ? items.findIndex((item) => item.key === held.current) : -1;
-    if (index >= 0) list.current?.scrollToIndex({ index, align: "center" });
+    if (index >= 0) goTo({ index, align: "center" });
     else if (following.current && view.attached && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
   };
   const listKey = `${sessionId}:${view.epoch}`;
@@ -208,7 +222,7 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
   useAction("edit-last", () => {
     const question = last((row) => row.role === "user");
     if (!question) return;
-    list.current?.scrollToIndex({ index: view.rows.indexOf(question), align: "center" });
+    goTo({ index: view.rows.indexOf(question), align: "center" });
     setEditing(question.message_id);
   });
   useAction("regenerate-last", () => {
