@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from backend.logs import current_trace_id
 from backend.services import hasura_client as hasura
+from backend.services import places
 from backend.services.places import TooManyReplies
 from backend.services.rate_limits import LimitReached
 from backend.services.replies import ShuttingDown
@@ -146,6 +147,11 @@ class TooManyRequests(Problem):
         super().__init__(detail, headers={"Retry-After": str(max(1, retry_after)), **(headers or {})})
 
 
+class TokensSpent(TooManyRequests):
+    slug, title = "tokens-spent", "Today's tokens are used up"
+    default = "Your answers have taken as many tokens as they may in a day. You can ask again tomorrow (UTC)."
+
+
 class AssistantFailed(Problem):
     status, slug, title = 502, "assistant-failed", "The assistant could not answer"
     default = "The model's answer failed. Your question is saved and can be asked again."
@@ -238,6 +244,8 @@ def problem_of(exc: Exception) -> Problem:
             return TooManyRequests(retry_after=retry_after, headers=standing.headers)
         case TooManyReplies():
             return TooManyRequests("You have several answers under way. Wait for one of them.", retry_after=5)
+        case places.TokensSpent(retry_after=retry_after):
+            return TokensSpent(retry_after=retry_after)
         case ShuttingDown():
             return Unavailable("The server is restarting. Nothing was saved: send it again.")
         case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
@@ -252,6 +260,7 @@ EXPECTED = (
     hasura.HasuraError,
     LimitReached,
     TooManyReplies,
+    places.TokensSpent,
     ShuttingDown,
     psycopg.OperationalError,
     psycopg_pool.PoolTimeout,
@@ -284,6 +293,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(LimitReached)
     @app.exception_handler(TooManyReplies)
+    @app.exception_handler(places.TokensSpent)
     @app.exception_handler(ShuttingDown)
     async def refused(_: Request, exc: Exception) -> JSONResponse:
         return problem_of(exc).response()

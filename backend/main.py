@@ -168,7 +168,7 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
             answer_chars=settings.llm_answer_chars,
             slots=asyncio.Semaphore(settings.replies_at_once),
         )
-        replies = Replies(means, Places(pool, client, settings.replies_per_user))
+        replies = Replies(means, Places(pool, client, settings.replies_per_user, settings.tokens_per_day))
         sweeper = Sweeper(pool, client, tokens, measured)
         sweeper.start()
         stack.push_async_callback(sweeper.aclose)

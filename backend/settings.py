@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     llm_answer_chars: int = Field(50_000, ge=1, le=100_000)
     replies_at_once: int = Field(32, ge=1)
     replies_per_user: int = Field(4, ge=1)
+    tokens_per_day: int | None = Field(None, ge=1)
 
     @field_validator("jwt_secret", mode="before")
     @classmethod

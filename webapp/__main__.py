@@ -34,7 +34,9 @@ def main() -> int:
     )
     configure_logs()
 
-    from webapp.app import app  # noqa: PLC0415  (reads the configuration while it is imported)
+    # Both read the configuration while they are imported.
+    from webapp.app import app  # noqa: PLC0415
+    from webapp.guard import LARGEST_BODY  # noqa: PLC0415
 
     # The default of 700 new objects makes a full collection of all states' objects far too often.
     gc.set_threshold(20_000, 50, 1_000)
@@ -48,6 +50,7 @@ def main() -> int:
             forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=2,
             ws="websockets-sansio",
+            ws_max_size=LARGEST_BODY,
         )
     )
     server.run(sockets=[listener])

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
 from webapp import login_cookie
+from webapp.routes.transfer import IMPORT, LARGEST_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
+#: Bytes of a request that is no file; each route has a smaller bound of its own.
+LARGEST_BODY = 2 * 2**20
 _ENCRYPTED_FOR = "max-age=31536000"
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -87,6 +90,9 @@ class Guard:
         if not safe and not _same_origin(Headers(scope=scope), encrypted=encrypted):
             await _refuse(scope, receive, send)
             return
+        if not safe and scope["type"] == "http" and not _sized(scope):
+            await PlainTextResponse("Too large, or of no length.", 413)(scope, receive, send)
+            return
         if encrypted:
             scope = _with_encrypted_login(scope)
 
@@ -106,6 +112,14 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def _sized(scope: Scope) -> bool:
+    """Whether the body says how long it is, which the server holds it to, and that is not too long for anybody."""
+    headers = Headers(scope=scope)
+    length = headers.get("content-length", "0")
+    largest = LARGEST_FILE if scope["path"] == IMPORT else LARGEST_BODY
+    return "transfer-encoding" not in headers and length.isdecimal() and int(length) <= largest
 
 
 def _with_encrypted_login(scope: Scope) -> Scope:

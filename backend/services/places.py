@@ -1,4 +1,5 @@
-"""How many answers of one user may be under way at once, exactly, over all processes: counted in the database."""
+"""How many answers of one user may be under way at once, exactly, and how many tokens they may take in a day: over all
+processes, counted in the database."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from uuid import UUID
 
+    from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
 
     from backend.services.hasura_client import HasuraClient
@@ -20,25 +22,51 @@ if TYPE_CHECKING:
 AT_ONCE = 4
 _KIND = 0x7475726E  # "turn": advisory locks of one kind, one for each user
 _LOCK = "SELECT set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(%s, hashtext(%s))"
+_SPENT = """
+SELECT coalesce(sum(t.prompt_tokens + t.completion_tokens), 0),
+       ceil(extract(epoch FROM (now.day + 1)::timestamp - now.moment))::integer
+  FROM (SELECT n.moment, n.moment::date AS day FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC') AS n (moment)) AS now
+  LEFT JOIN token_usage AS t ON t.day = now.day AND t.user_id = %s
+ GROUP BY now.day, now.moment
+"""
 
 
 class TooManyReplies(Exception):
     """This user has as many answers under way as are allowed."""
 
 
+class TokensSpent(Exception):
+    """This user's answers have taken as many tokens today as they may. :ivar retry_after: seconds until tomorrow."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"again in {retry_after} s")
+        self.retry_after = retry_after
+
+
 class Places:
-    def __init__(self, pool: AsyncConnectionPool, client: HasuraClient, per_user: int) -> None:
+    """:param tokens_per_day: a day is one of UTC; None for no such limit."""
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool,
+        client: HasuraClient,
+        per_user: int,
+        tokens_per_day: int | None = None,
+    ) -> None:
         self._pool = pool
         self._client = client
         self._per_user = per_user
+        self._tokens_per_day = tokens_per_day
         self._users: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._waiting = asyncio.Semaphore(AT_ONCE)
 
     @asynccontextmanager
-    async def one(self, user: User, answer_id: UUID) -> AsyncIterator[None]:
+    async def one(self, user: User, answer_id: UUID, *, goes_on: bool = False) -> AsyncIterator[None]:
         """Within it the user begins no other answer, in any process: count, then begin.
 
-        An answer that is there already needs no place. Raises TooManyReplies, a HasuraError, or psycopg's errors.
+        An answer that is there already needs no place and takes nothing, unless it `goes_on`. What those take that are
+        under way is known when they end: a user may exceed a day's tokens by so many answers. Raises TooManyReplies,
+        TokensSpent, a HasuraError, or psycopg's errors.
         """
         mine = self._users.setdefault(user.id, asyncio.Lock())
         async with (
@@ -48,8 +76,19 @@ class Places:
             connection.transaction(),
         ):
             await connection.execute(_LOCK, [_KIND, str(user.id)])
-            if await self._client.count_streaming(user.token) >= self._per_user:
+            refusal = await self._refusal(connection, user)
+            if refusal is not None:
                 answer = await self._client.get_chat_message(user.token, answer_id)
-                if answer is None or answer.status == "failed":
-                    raise TooManyReplies
+                written = {"streaming"} if goes_on else {"streaming", "complete", "stopped"}
+                if answer is None or answer.status not in written:
+                    raise refusal
             yield
+
+    async def _refusal(self, connection: AsyncConnection, user: User) -> TooManyReplies | TokensSpent | None:
+        if await self._client.count_streaming(user.token) >= self._per_user:
+            return TooManyReplies()
+        if self._tokens_per_day is None:
+            return None
+        row = await (await connection.execute(_SPENT, [user.id])).fetchone()
+        spent, seconds = row or (0, 0)
+        return TokensSpent(seconds) if spent >= self._tokens_per_day else None

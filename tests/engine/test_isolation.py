@@ -76,6 +76,14 @@ READS = {
         "query($device: uuid!) { sign_ins_by_pk(sign_in_id: $device) { system } }",
         {"sign_ins_by_pk": None},
     ),
+    "token_usage": (
+        "query($ada: uuid!) { token_usage(where: {user_id: {_eq: $ada}}) { day prompt_tokens } }",
+        {"token_usage": []},
+    ),
+    "token_usage_by_pk": (
+        'query($ada: uuid!) { token_usage_by_pk(user_id: $ada, day: "2026-01-02") { completion_tokens } }',
+        {"token_usage_by_pk": None},
+    ),
     "search_chat": (
         'query($session: uuid!) { search_chat(args: {query: "question or secret", target_session_id: $session})'
         " { user_id message_id title snippet } }",
@@ -195,6 +203,7 @@ STREAMS = {
     "chat_messages_stream",
     "chat_read_marks_stream",
     "sign_ins_stream",
+    "token_usage_stream",
     "users_stream",
 }
 #: The assistant's cases: a foreign one, and what is not its own in the session of its own user.
@@ -488,6 +497,7 @@ async def test_a_stream_brings_own_rows_only(chat: Chat, field: str) -> None:
         "chat_read_marks": ("last_read_id", 0),
         "chat_session_categories": ("sessions", 0),
         "sign_ins": ("signed_in_at", "1970-01-01"),
+        "token_usage": ("day", "1970-01-01"),
     }.get(table, ("id", 0))
     query = (
         f"subscription {{ {field}(batch_size: 100, cursor: {{initial_value: {{{cursor}: {json.dumps(start)}}}}})"

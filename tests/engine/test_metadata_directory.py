@@ -31,6 +31,7 @@ def test_the_project_s_folder_is_a_whole_document() -> None:
         "chat_session_categories",
         "chat_sessions",
         "sign_ins",
+        "token_usage",
         "users",
     ]
     assert [f["function"]["name"] for f in source["functions"]] == [

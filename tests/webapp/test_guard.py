@@ -135,6 +135,26 @@ async def test_over_tls_a_login_that_somebody_else_may_have_set_is_not_read(sent
     assert answer.text == read
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/x", {"Content-Length": str(2 * 2**20)}, 200),
+        ("/x", {"Content-Length": str(2 * 2**20 + 1)}, 413),
+        ("/x", {"Transfer-Encoding": "chunked"}, 413),
+        ("/x", {"Content-Length": "many"}, 413),
+        ("/import", {"Content-Length": str(200 * 2**20)}, 200),
+        ("/import", {"Content-Length": str(200 * 2**20 + 1)}, 413),
+    ],
+)
+async def test_a_body_that_is_too_long_or_does_not_say_is_not_read(
+    path: str, headers: dict[str, str], status: int
+) -> None:
+    request = httpx.Request("POST", f"http://chat.example:3000{path}", headers=headers)
+    request.headers["Origin"] = "http://chat.example:3000"
+    async with client(Guard(APP, "policy")) as http:
+        assert (await http.send(request)).status_code == status
+
+
 async def test_only_pages_carry_the_policy_and_only_hashed_files_are_kept() -> None:
     async with client(Guard(APP, "policy")) as http:
         html, text, own, asset = [await http.get(path) for path in ("/page", "/x", "/own", "/assets/a-1.js")]

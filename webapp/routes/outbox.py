@@ -71,7 +71,7 @@ async def _send(request: Request) -> Response:
             return refuse(403, words("errors.somebody-else"), retry_after=SIGN_IN_FIRST)
         await _deliver(login_id, delivery)
     except (SignedOut, HasuraError, ApiError) as exc:
-        if isinstance(exc, ApiError) and exc.status == 429:
+        if isinstance(exc, ApiError) and exc.status == 429 and exc.kind != "tokens-spent":
             return refuse(429, words("outbox.too-many"), retry_after=exc.retry_after or 5)
         return refuse_with(exc, words)
     return Response(status_code=204)

@@ -37,6 +37,8 @@ def refuse_with(failure: SignedOut | HasuraError | ApiError, words: Words) -> Re
             return refuse(401, words("errors.signed-out"), retry_after=SIGN_IN_FIRST)
         case Unavailable() | ApiUnavailable():
             return refuse(503, words("errors.away"), retry_after=failure.retry_after or 0)
+        case ApiError(kind="tokens-spent"):  # no use in trying again before tomorrow
+            return refuse(429, explain(failure, words))
         case ApiError(status=429):
             return refuse(429, explain(failure, words), retry_after=failure.retry_after or 5)
         case ApiError(status=status):

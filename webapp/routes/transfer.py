@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 #: Bytes of a file, as the backend takes it (a test holds the two together).
 LARGEST_FILE: Final = 200 * 2**20
+IMPORT: Final = "/import"
 _FORMATS = {"markdown", "pdf", "json"}
 _PASSED_ON = ("content-type", "content-disposition", "x-sessions")
 
@@ -99,5 +100,5 @@ class _PassedOn(StreamingResponse):
 
 ROUTES = [
     Route("/export", export, methods=["GET"]),
-    Route("/import", import_, methods=["POST"]),
+    Route(IMPORT, import_, methods=["POST"]),
 ]

@@ -42,6 +42,8 @@ def explain(error: HasuraError | ApiError, words: Words) -> str:
             return words("errors.signed-out")
         case ApiError(kind="wrong-password"):
             return words("settings.password.wrong")
+        case ApiError(kind="tokens-spent"):
+            return words("errors.tokens-spent")
         case ApiError(status=429, retry_after=float(seconds) | int(seconds)):
             return words("errors.too-many", seconds=round(seconds) or 1)
         case ApiError():
