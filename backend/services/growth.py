@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from backend.services.assistant_errors import AssistantError
     from backend.services.hasura_client import ChatMessage, HasuraError
 
-#: Pause between two pieces for one reader, in seconds: a fast model's tokens then share an event.
-PACE = 0.02
+#: Pause between two pieces for one reader, in seconds: a fast model's tokens then share an event, 25 of which a second
+#: look like typing.
+PACE = 0.04
 
 
 @dataclass(frozen=True, slots=True)

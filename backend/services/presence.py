@@ -1,7 +1,8 @@
 """Who is connected to a session and who is typing, over all processes.
 
-Each process says over the bus who is connected to it: at once, when somebody asks, and every few seconds. What is not
-said again is forgotten, so a process that dies takes its readers along. One way for either bus: keys with a time to
+Each process says over the bus who is connected to it: at once, when another asks, and every few seconds for as long as
+another is interested in the same session. What is not said again is forgotten, so a process that dies takes its
+readers along. A process that only watches asks again and again instead. One way for either bus: keys with a time to
 live in Redis would say the same, and be gone when Redis restarts.
 """
 
@@ -45,11 +46,17 @@ class Present:
 
 
 class Room:
-    """One session, as this process sees it."""
+    """One session, as this process sees it.
 
-    def __init__(self, bus: Bus, session_id: UUID) -> None:
+    :param process: names it among the others.
+    """
+
+    def __init__(self, bus: Bus, session_id: UUID, process: str) -> None:
         self.members = 0
         self._bus = bus
+        self._process = process
+        #: Until then somebody elsewhere wants to hear who is here, by the loop's clock.
+        self._wanted_until = float("-inf")
         self._topic = f"presence:{session_id}"
         self._here: dict[str, Present] = {}
         self._elsewhere: dict[str, tuple[Present, float]] = {}
@@ -107,17 +114,21 @@ class Room:
 
     async def _listen(self) -> None:
         async with self._bus.subscribe(self._topic) as messages:
-            await self._say({"who": True})
+            await self._ask()
             async for message in messages:
                 match message:
                     case Lost():
-                        await self._say({"who": True})
-                    case {"who": _}:
+                        await self._ask()
+                    case {"who": process} if process != self._process:
+                        self._wanted_until = asyncio.get_running_loop().time() + 3 * BEAT
                         await self._announce()
                     case {"here": entry} if entry["connection_id"] not in self._here:
-                        until = asyncio.get_running_loop().time() + 3 * BEAT
+                        until = self._wanted_until = asyncio.get_running_loop().time() + 3 * BEAT
+                        is_new = entry["connection_id"] not in self._elsewhere
                         self._elsewhere[entry["connection_id"]] = (Present(**entry), until)
                         self._wake()
+                        if is_new and not self._here:
+                            await self._ask()
                     case {"left": connection_id}:
                         self._elsewhere.pop(connection_id, None)
                         self._wake()
@@ -129,10 +140,17 @@ class Room:
                     await self._due.wait()
             self._due.clear()
             now = asyncio.get_running_loop().time()
-            self._elsewhere = {name: seen for name, seen in self._elsewhere.items() if seen[1] > now}
-            self._wake()
-            await self._announce()
+            if any(seen[1] <= now for seen in self._elsewhere.values()):
+                self._elsewhere = {name: seen for name, seen in self._elsewhere.items() if seen[1] > now}
+                self._wake()
+            if self._wanted_until > now:
+                await self._announce()
+            if self._elsewhere and not self._here:
+                await self._ask()  # else nobody would know that somebody watches
             await asyncio.sleep(PACE)
+
+    async def _ask(self) -> None:
+        await self._say({"who": self._process})
 
     async def _announce(self) -> None:
         for connection_id in list(self._here):
@@ -170,6 +188,7 @@ class Presence:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._process = uuid4().hex
         self._rooms: dict[UUID, Room] = {}
         self._running: dict[UUID, asyncio.Task[None]] = {}
 
@@ -182,7 +201,7 @@ class Presence:
     async def room(self, session_id: UUID) -> AsyncIterator[Room]:
         room = self._rooms.get(session_id)
         if room is None:
-            room = self._rooms[session_id] = Room(self._bus, session_id)
+            room = self._rooms[session_id] = Room(self._bus, session_id, self._process)
             self._running[session_id] = asyncio.create_task(room.run(), name=f"presence-{session_id}")
         room.members += 1
         try:

@@ -86,6 +86,44 @@ async def test_who_stops_saying_so_is_no_longer_typing(
         await until(status, {"phone"})
 
 
+async def test_who_has_just_come_is_seen_typing_where_somebody_watched_before(
+    two: list[httpx.AsyncClient], ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence_module, "BEAT", 60.0)
+    session = await new_session(two[0], ada)
+    async with (
+        connected(two[1], f"/ws/status/{session}", ada) as status,
+        connected(two[0], f"/ws/chat/{session}?client=phone", ada) as phone,
+    ):
+        await until(status, {"phone"})
+        await phone.send("typing", typing=True)
+        await until(status, {"phone"}, {"phone"})
+
+
+async def test_of_a_session_that_interests_no_other_process_none_is_told(
+    two: list[httpx.AsyncClient], ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence_module, "BEAT", 0.05)
+    told: list[dict[str, Any]] = []
+    publish = Bus.publish
+
+    async def listening(self: Bus, topic: str, message: dict[str, Any]) -> None:
+        if topic.startswith("presence:"):
+            told.append(message)
+        await publish(self, topic, message)
+
+    session = await new_session(two[0], ada)
+    async with connected(two[0], f"/ws/chat/{session}?client=phone", ada) as phone:
+        await phone.wait("ready")
+        monkeypatch.setattr(Bus, "publish", listening)
+        await asyncio.sleep(10 * presence_module.BEAT)
+        assert len(told) <= 1  # its coming may be told only now
+        async with connected(two[1], f"/ws/status/{session}", ada) as status:
+            await until(status, {"phone"})
+            await asyncio.sleep(10 * presence_module.BEAT)
+            assert len(told) > 3
+
+
 async def test_a_process_that_dies_takes_its_readers_along(
     two: list[httpx.AsyncClient], ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
