@@ -10,21 +10,38 @@ import reflex as rx
 REDIS = os.environ.get("CHAT_REDIS_URL") or None
 
 
-class AnyPort(rx.plugins.Plugin):
-    """One build serves any port: the page talks to where it came from, not to where it was built for."""
+class OwnPage(rx.plugins.Plugin):
+    """What Reflex's own part of the page does otherwise here."""
 
     def pre_compile(self, **context: object) -> None:
         context["add_modify_task"]("utils/state.js", use_page_port)  # type: ignore[operator]
+        context["add_modify_task"]("utils/state.js", ignore_late_resizes)  # type: ignore[operator]
 
 
 def use_page_port(state_js: str) -> str:
-    """Raises ValueError when a new version of Reflex has changed the place."""
-    place = "endpoint.hostname = frontend_hostname;"
-    if state_js.count(place) != 1:
-        raise ValueError("Reflex's utils/state.js has changed: webapp/rxconfig.py must be adapted to it")
-    return state_js.replace(place, f"{place}\n    endpoint.port = window.location.port;").replace(
-        'endpoint.port = ""; // Assume websocket is on https port via load balancer.', ""
+    """One build serves any port: the page talks to where it came from, not to where it was built for."""
+    return _after(
+        state_js, "endpoint.hostname = frontend_hostname;", "endpoint.port = window.location.port;"
+    ).replace('endpoint.port = ""; // Assume websocket is on https port via load balancer.', "")
+
+
+def ignore_late_resizes(state_js: str) -> str:
+    """Each frame in which a growing answer is measured anew is such an "error": none, and not the server's to hear of.
+
+    https://www.w3.org/TR/resize-observer/#deliver-resize-error
+    """
+    return _after(
+        state_js,
+        "window.onerror = function (msg, url, lineNo, columnNo, error) {",
+        'if (String(msg).startsWith("ResizeObserver loop")) return false;',
     )
+
+
+def _after(source: str, place: str, added: str) -> str:
+    """Raises ValueError when a new version of Reflex has changed the place."""
+    if source.count(place) != 1:
+        raise ValueError("Reflex's utils/state.js has changed: webapp/rxconfig.py must be adapted to it")
+    return source.replace(place, f"{place}\n    {added}")
 
 
 config = rx.Config(
@@ -36,7 +53,7 @@ config = rx.Config(
     state_manager_mode="redis" if REDIS else "memory",
     cors_allowed_origins=(),  # guard.py decides
     plugins=[
-        AnyPort(),
+        OwnPage(),
         rx.plugins.RadixThemesPlugin(theme=rx.theme(accent_color="gray", gray_color="slate")),
     ],
     disable_plugins=[rx.plugins.SitemapPlugin],

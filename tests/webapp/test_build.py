@@ -6,13 +6,14 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from webapp import __main__ as launcher
 from webapp import build
-from webapp.rxconfig import use_page_port
+from webapp.rxconfig import ignore_late_resizes, use_page_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,9 +37,10 @@ def test_the_sources_are_those_of_the_pages() -> None:
     assert not [name for name in names if name.startswith(".web")]
 
 
-def test_a_changed_reflex_is_noticed_when_building() -> None:
+@pytest.mark.parametrize("change", [use_page_port, ignore_late_resizes])
+def test_a_changed_reflex_is_noticed_when_building(change: Callable[[str], str]) -> None:
     with pytest.raises(ValueError, match="has changed"):
-        use_page_port("something else")
+        change("something else")
 
 
 def test_a_taken_port_is_named_with_its_setting(
