@@ -66,6 +66,7 @@ class Tab:
         self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lines: dict[str, AnswerLine] = {}
+        self.answers_read = 0
         self._waiting: dict[str, asyncio.Future[str]] = {}
         self._forget()
 
@@ -220,8 +221,11 @@ class Tab:
             figures.frames += 1
             text: str = frame.data
             if text.startswith("42/_event,"):
-                for update in orjson.loads(text[10:])[1:]:
-                    self._take(update)
+                match orjson.loads(text[10:]):
+                    case ["event", update]:
+                        self._take(update)
+                    case ["new_token", token]:  # the one before is still known by its old socket
+                        self._token = token
             elif text == "2":
                 await self._say("3")
             elif text[0] == "0":
@@ -233,12 +237,13 @@ class Tab:
 
     def _hydrate(self) -> dict[str, Any]:
         hashes, schema = self._browser.built
-        event = {
+        event: dict[str, Any] = {
             "name": f"{_ROOT_STATE}.hydrate_and_load",
             "payload": {"hashes": hashes},
             "router_data": _router_data(self._path),
         }
         self._browser.record("event", event)
+        self._browser.record("connect", ["event", "state_schema", schema])
         return {"event": event, "state_schema": schema}
 
     def _take(self, update: dict[str, Any]) -> None:
@@ -290,6 +295,7 @@ class Tab:
         elif row["status"] != "streaming" and line is not None:
             del self._lines[message_id]
             line.leave()
+            self.answers_read += 1
             if not row["content"].startswith(line.text):
                 self._browser.ledger.complaints.append(
                     f"{self.name} read other words than are stored: {line.text[-40:]!r}"
