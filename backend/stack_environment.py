@@ -9,6 +9,7 @@ from backend.installation import JWT_SECRET, ROOT
 if TYPE_CHECKING:
     from backend.installation import Installation
 
+METRICS_TOKEN = "CHAT_METRICS_TOKEN"
 # Ours, and PostgreSQL's client variables. What else the user has set (PATH, HOME, proxies …) every process gets.
 _GIVEN_BY_NAME = ("CHAT_", "HASURA_GRAPHQL_", "PG")
 
@@ -16,6 +17,7 @@ _GIVEN_BY_NAME = ("CHAT_", "HASURA_GRAPHQL_", "PG")
 def engine(installation: Installation) -> dict[str, str]:
     """Hasura's variables and nothing of the rest; what the user has set of them wins."""
     ports = installation.ports
+    token = installation.environment.get(METRICS_TOKEN)
     defaults = {
         "HASURA_GRAPHQL_DATABASE_URL": installation.database_url,
         "HASURA_GRAPHQL_METADATA_DIR": str(ROOT / "hasura" / "metadata"),
@@ -28,6 +30,8 @@ def engine(installation: Installation) -> dict[str, str]:
         "HASURA_GRAPHQL_SERVER_HOST": ports.host,
         "HASURA_GRAPHQL_SERVER_PORT": str(ports.graphql_port),
     }
+    if token:
+        defaults["HASURA_GRAPHQL_METRICS_SECRET"] = token
     return _common(installation) | defaults | _starting_with(installation, "HASURA_GRAPHQL_") | address
 
 
@@ -50,14 +54,20 @@ def backend(installation: Installation) -> dict[str, str]:
 
 
 def webapp(installation: Installation) -> dict[str, str]:
-    """Where to find the others, and no secret at all: it has the tokens of those who are signed in."""
-    return _common(installation) | {
-        "CHAT_HOST": installation.ports.host,
-        "CHAT_WEB_PORT": str(installation.ports.web_port),
-        "CHAT_API_URL": installation.api_url,
-        "CHAT_GRAPHQL_URL": installation.graphql_url,
-        "CHAT_DATA_DIR": str(installation.data_dir),
-    }
+    """Where to find the others, and no secret but Prometheus's: it has the tokens of those who are signed in."""
+    token = installation.environment.get(METRICS_TOKEN)
+    metrics = {METRICS_TOKEN: token} if token else {}
+    return (
+        _common(installation)
+        | metrics
+        | {
+            "CHAT_HOST": installation.ports.host,
+            "CHAT_WEB_PORT": str(installation.ports.web_port),
+            "CHAT_API_URL": installation.api_url,
+            "CHAT_GRAPHQL_URL": installation.graphql_url,
+            "CHAT_DATA_DIR": str(installation.data_dir),
+        }
+    )
 
 
 def _common(installation: Installation) -> dict[str, str]:

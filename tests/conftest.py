@@ -88,6 +88,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def tool(name: str) -> str:
+    """The path of a program of Debian's prometheus packages; a skip where there is none, under CI a failure."""
+    found = shutil.which(name)
+    if found is None:
+        hint = "apt-get install --no-install-recommends prometheus prometheus-postgres-exporter"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is missing: {hint}")
+        pytest.skip(f"no {name} on this machine (Debian: {hint})")
+    return found
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The browser's path, for Playwright's `executable_path`; a skip where there is none."""

@@ -33,7 +33,7 @@ SECRETS = {
     "HASURA_GRAPHQL_ADMIN_SECRET",
     "HASURA_GRAPHQL_JWT_SECRET",
 }
-OPTIONAL_SECRETS = {"CHAT_LLM_API_KEY", "PGADMIN_DEFAULT_PASSWORD"}
+OPTIONAL_SECRETS = {"CHAT_LLM_API_KEY", "CHAT_METRICS_TOKEN", "PGADMIN_DEFAULT_PASSWORD"}
 
 # What Hasura documents and our engine need not read: the console, and what the cli-migrations image adds.
 HASURA_ONLY = {
@@ -42,6 +42,7 @@ HASURA_ONLY = {
     "HASURA_GRAPHQL_ENABLE_TELEMETRY",
     "HASURA_GRAPHQL_DEV_MODE",
 }
+OBSERVABILITY = {"prometheus", "postgres-exporter", "grafana"}
 ENGINE = ROOT / "hasura" / "engine" / "settings.py"
 
 
@@ -66,8 +67,8 @@ def published(service: str) -> tuple[str, str, str]:
 def test_the_images_are_the_versions_that_the_project_is_made_for() -> None:
     assert SERVICES["postgres"]["image"] == "postgres:15"
     assert SERVICES["graphql-engine"]["image"] == "hasura/graphql-engine:v2.48.10.cli-migrations-v3"
-    everything = {"postgres", "migrate", "graphql-engine", "redis", "backend", "gateway", "webapp", "pgadmin"}
-    assert set(SERVICES) == everything
+    everything = {"postgres", "migrate", "graphql-engine", "redis", "backend", "gateway", "webapp"}
+    assert set(SERVICES) == everything | OBSERVABILITY | {"pgadmin"}
 
 
 @pytest.mark.parametrize(
@@ -137,11 +138,11 @@ def test_every_setting_of_the_model_that_a_person_chooses_can_be_given() -> None
     assert chosen | {"CHAT_LLM_HISTORY_TOKENS"} <= set(environment("backend"))
 
 
-def test_the_web_ui_gets_only_settings_that_it_knows_and_no_secret() -> None:
+def test_the_web_ui_gets_only_settings_that_it_knows_and_no_secret_but_for_prometheus() -> None:
     given = environment("webapp")
     in_rxconfig = {"CHAT_REDIS_URL"}
     assert set(given) <= in_rxconfig | {f"CHAT_{field.upper()}" for field in WebappSettings.model_fields}
-    assert not [value for value in given.values() if "$" in value]
+    assert [name for name, value in given.items() if "$" in value] == ["CHAT_METRICS_TOKEN"]
     assert f"webapp:{given['CHAT_DATA_DIR']}" in SERVICES["webapp"]["volumes"]
 
 
@@ -186,7 +187,7 @@ def test_the_start_order_waits_for_health_and_for_the_schema() -> None:
     order = {
         service: {name: wait["condition"] for name, wait in SERVICES[service].get("depends_on", {}).items()}
         for service in SERVICES
-        if service != "pgadmin"
+        if "profiles" not in SERVICES[service]
     }
     assert order == {
         "postgres": {},
@@ -248,9 +249,9 @@ def test_the_backend_and_the_web_ui_never_hold_the_admin_secret() -> None:
     assert holders == ["graphql-engine"]
 
 
-def test_pgadmin_starts_only_when_asked_for() -> None:
-    assert SERVICES["pgadmin"]["profiles"] == ["pgadmin"]
-    assert [service for service in SERVICES if "profiles" in SERVICES[service]] == ["pgadmin"]
+def test_what_nobody_needs_to_chat_starts_only_when_asked_for() -> None:
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert profiles == {"pgadmin": ["pgadmin"]} | {name: ["observability"] for name in OBSERVABILITY}
 
 
 def test_every_volume_and_config_is_declared() -> None:

@@ -152,6 +152,16 @@ def test_the_engine_gets_what_hasura_understands_and_nothing_of_ours(installatio
     assert json.loads(environment["HASURA_GRAPHQL_JWT_SECRET"])["type"] == "HS256"
 
 
+def test_prometheus_has_one_token_for_all_three(installation: Installation) -> None:
+    token = "a-long-enough-token"
+    installation.environment["CHAT_METRICS_TOKEN"] = token
+    assert stack_environment.backend(installation)["CHAT_METRICS_TOKEN"] == token
+    assert stack_environment.webapp(installation)["CHAT_METRICS_TOKEN"] == token
+    assert stack_environment.engine(installation)["HASURA_GRAPHQL_METRICS_SECRET"] == token
+    installation.environment["HASURA_GRAPHQL_METRICS_SECRET"] = "another one of its own"
+    assert stack_environment.engine(installation)["HASURA_GRAPHQL_METRICS_SECRET"] == "another one of its own"
+
+
 def test_listening_everywhere_still_has_an_address_to_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAT_HOST", "0.0.0.0")  # noqa: S104
     installation = Installation()
