@@ -9,7 +9,7 @@ from backend.installation import JWT_SECRET, ROOT
 if TYPE_CHECKING:
     from backend.installation import Installation
 
-METRICS_TOKEN = "CHAT_METRICS_TOKEN"
+_FOR_PROMETHEUS = "CHAT_METRICS_TOKEN"
 # Ours, and PostgreSQL's client variables. What else the user has set (PATH, HOME, proxies …) every process gets.
 _GIVEN_BY_NAME = ("CHAT_", "HASURA_GRAPHQL_", "PG")
 
@@ -17,7 +17,7 @@ _GIVEN_BY_NAME = ("CHAT_", "HASURA_GRAPHQL_", "PG")
 def engine(installation: Installation) -> dict[str, str]:
     """Hasura's variables and nothing of the rest; what the user has set of them wins."""
     ports = installation.ports
-    token = installation.environment.get(METRICS_TOKEN)
+    token = installation.environment.get(_FOR_PROMETHEUS)
     defaults = {
         "HASURA_GRAPHQL_DATABASE_URL": installation.database_url,
         "HASURA_GRAPHQL_METADATA_DIR": str(ROOT / "hasura" / "metadata"),
@@ -55,8 +55,8 @@ def backend(installation: Installation) -> dict[str, str]:
 
 def webapp(installation: Installation) -> dict[str, str]:
     """Where to find the others, and no secret but Prometheus's: it has the tokens of those who are signed in."""
-    token = installation.environment.get(METRICS_TOKEN)
-    metrics = {METRICS_TOKEN: token} if token else {}
+    token = installation.environment.get(_FOR_PROMETHEUS)
+    metrics = {_FOR_PROMETHEUS: token} if token else {}
     return (
         _common(installation)
         | metrics
