@@ -68,7 +68,7 @@ def test_the_images_are_the_versions_that_the_project_is_made_for() -> None:
     assert SERVICES["postgres"]["image"] == "postgres:15"
     assert SERVICES["graphql-engine"]["image"] == "hasura/graphql-engine:v2.48.10.cli-migrations-v3"
     everything = {"postgres", "migrate", "graphql-engine", "redis", "backend", "gateway", "webapp"}
-    assert set(SERVICES) == everything | OBSERVABILITY | {"pgadmin"}
+    assert set(SERVICES) == everything | OBSERVABILITY | {"pgadmin", "proxy"}
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,31 @@ def test_the_backend_and_the_web_ui_never_hold_the_admin_secret() -> None:
 
 def test_what_nobody_needs_to_chat_starts_only_when_asked_for() -> None:
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    assert profiles == {"pgadmin": ["pgadmin"]} | {name: ["observability"] for name in OBSERVABILITY}
+    assert profiles == {"pgadmin": ["pgadmin"], "proxy": ["tls"]} | {
+        name: ["observability"] for name in OBSERVABILITY
+    }
+
+
+def test_the_network_reaches_the_proxy_and_nothing_else() -> None:
+    for name, service in SERVICES.items():
+        addresses = {
+            mapping.rpartition("}:")[0] + "}" for mapping in service.get("ports", []) if "$" in mapping
+        }
+        if name == "proxy":
+            assert service["ports"] == ["80:80", "443:443", "443:443/udp"]
+        else:
+            assert all(
+                address.startswith(("${CHAT_HOST:-127.0.0.1}:", "127.0.0.1:")) for address in addresses
+            ), name
+            assert len(addresses) == len(service.get("ports", [])), name
+
+
+def test_the_proxy_and_the_gateway_lead_to_where_the_services_listen_and_not_to_the_console() -> None:
+    config = COMPOSE["configs"]["proxy"]["content"]
+    targets = set(re.findall(r"reverse_proxy (\S+)", config))
+    assert targets == {f"{name}:{published(name)[2]}" for name in ("gateway", "webapp")}
+    for name in ("webapp", "backend"):
+        assert environment(name)["CHAT_TRUSTED_PROXIES"] == "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 
 
 def test_every_volume_and_config_is_declared() -> None:

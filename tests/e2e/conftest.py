@@ -122,17 +122,22 @@ async def fill_account(page: Page, name: str, password: str) -> None:
 
 @pytest.fixture
 async def visitors(browser: Browser) -> AsyncIterator[Any]:
-    """Makes visitors; at the end no page of theirs may have failed, or have asked another server for anything."""
+    """Makes visitors; at the end no page of theirs may have failed, have asked another server for anything, or
+    have met its own Content-Security-Policy."""
     contexts: list[BrowserContext] = []
     trouble: list[str] = []
 
-    async def arrive(stack: Stack, *, name: str = "", **options: Any) -> Visitor:
-        home = stack.url("webapp")
+    async def arrive(stack: Stack, *, name: str = "", home: str = "", **options: Any) -> Visitor:
+        home = home or stack.url("webapp")
         context = await browser.new_context(viewport=options.pop("viewport", DESKTOP), **options)
         contexts.append(context)
 
         def look(page: Page) -> None:
             page.on("pageerror", lambda error: trouble.append(f"page error: {error}"))
+            page.on(
+                "console",
+                lambda said: trouble.append(said.text) if "Content Security Policy" in said.text else None,
+            )
             page.on(
                 "request",
                 lambda request: (
