@@ -1,7 +1,12 @@
-"""``python -m backend``: the API on CHAT_HOST:CHAT_API_PORT, until SIGTERM."""
+"""``python -m backend``: the API on CHAT_HOST:CHAT_API_PORT, until SIGTERM.
+
+``--fd`` names a listening socket that was inherited instead, which several processes may share; ``--ready-fd`` what to
+write a line to once this one serves, which it then does only when it is ready: somebody else can go then.
+"""
 
 from __future__ import annotations
 
+import argparse
 import errno
 import signal
 import socket
@@ -10,16 +15,19 @@ import sys
 import uvicorn
 
 from backend import logs
+from backend.graceful import Server
+from backend.listening import listening
 from backend.main import MAX_BODY, create_app
 from backend.settings import SettingsError, load_settings
 
 #: Streams are ended, then the lifespan drains answers: together a few seconds.
 SHUTDOWN_AFTER = 2
-#: How long what was sent may stay untaken, in seconds (tcp(7)).
-UNSENT_FOR = 60
+#: Seconds in which one that takes over must be ready.
+READY_WITHIN = 30.0
 
 
 def main() -> int:
+    given = _arguments()
     try:
         settings = load_settings()
     except SettingsError as exc:
@@ -27,7 +35,11 @@ def main() -> int:
         return 2
     logs.configure(settings.log_level)
     try:
-        listener = _bind(settings.host, settings.api_port)
+        listener = (
+            listening(settings.host, settings.api_port)
+            if given.fd is None
+            else socket.socket(fileno=given.fd)
+        )
     except OSError as exc:
         reason = "is taken" if exc.errno == errno.EADDRINUSE else f"cannot be bound ({exc.strerror})"
         print(  # noqa: T201
@@ -36,9 +48,17 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    server = uvicorn.Server(
+    app = create_app(settings, ready_within=None if given.ready_fd is None else READY_WITHIN)
+
+    def begin() -> None:
+        app.state.services.draining.begin()
+
+    async def finish(seconds: float) -> None:
+        await app.state.services.replies.drain(seconds)
+
+    server = Server(
         uvicorn.Config(
-            create_app(settings),
+            app,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -46,7 +66,12 @@ def main() -> int:
             ws_max_size=MAX_BODY,
             ws_per_message_deflate=False,  # events are small, and a compressor for each connection is not
             timeout_graceful_shutdown=SHUTDOWN_AFTER,
-        )
+        ),
+        begin=begin,
+        finish=finish,
+        drain_seconds=settings.drain_seconds,
+        accept_for=settings.accept_after_sigterm,
+        ready_fd=given.ready_fd,
     )
     # uvicorn stops in good order, then raises the signal again for whoever handled it before: that is us, and it
     # was no failure.
@@ -60,19 +85,11 @@ def _end(*_: object) -> None:
     sys.exit(0)
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Who takes nothing for so long is cut off by the kernel: no server closes what it cannot send to.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_FOR * 1000)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m backend", description="The API of chat-sessions.")
+    parser.add_argument("--fd", type=int, help="a listening socket that was inherited")
+    parser.add_argument("--ready-fd", type=int, help="gets a line once this process serves")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ _WIDTH = len("postgres")
 _COLOURS = {"stack": 1, "postgres": 36, "engine": 35, "backend": 32, "webapp": 34, "build": 33}  # ANSI
 
 
+class NotReplaced(Exception):
+    """Everything is as it was. The text is one line for a person."""
+
+
 class Console:
     """One line of output at a time, each with the name of the process that said it."""
 
@@ -69,33 +73,74 @@ class Children:
     """The processes of one stack, in the order in which they were started.
 
     `record` is a file that names them, so that the next start can end what a killed launcher left behind;
-    `grace` are the seconds from SIGTERM to SIGKILL.
+    `grace` are the seconds from the signal to SIGKILL; `hasty` names those that take their time on SIGTERM, and the
+    signal on which they do not: at the end of all nobody is there to take over.
     """
 
     console: Console
     record: Path
     grace: float = 5.0
+    hasty: Mapping[str, signal.Signals] = field(default_factory=dict)
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    _leaving: dict[asyncio.subprocess.Process, str] = field(default_factory=dict)
     _printing: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        *,
+        pass_fds: Sequence[int] = (),
     ) -> None:
-        output, printing = self.console.pipe(name)
-        try:
-            self._running[name] = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                cwd=cwd,
-                start_new_session=True,
-            )
-        finally:
-            os.close(output)
-        self._printing.append(printing)
+        self._running[name] = await self._spawn(name, command, environment, cwd, pass_fds)
         self._write_record()
+
+    async def replace(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        *,
+        pass_fds: Sequence[int],
+        ready_within: float,
+    ) -> asyncio.subprocess.Process:
+        """Starts another process of that name, which serves beside the first once it is ready; answers the first.
+
+        The command gets ``--ready-fd``, a descriptor on which it says so. Raises NotReplaced; the first is as it was.
+        """
+        reading, writing = os.pipe()
+        try:
+            process = await self._spawn(
+                name,
+                [*command, "--ready-fd", str(writing)],
+                environment,
+                cwd,
+                [*pass_fds, writing],
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        self._leaving[process] = name  # for as long as it may have to be stopped
+        self._write_record()
+        if not await _said_something(reading, ready_within):
+            await self._stop(process)
+            self._forget(process)
+            raise NotReplaced(f"the new {name} was not ready: its lines above say why; the old one serves on")
+        del self._leaving[process]
+        former, self._running[name] = self._running[name], process
+        self._leaving[former] = name
+        self._write_record()
+        return former
+
+    async def retire(self, process: asyncio.subprocess.Process, patience: float) -> None:
+        """SIGTERM for one that was replaced; after so many seconds it is killed."""
+        await self._stop(process, signal.SIGTERM, patience)
+        self._forget(process)
 
     async def run_to_end(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path
@@ -107,13 +152,19 @@ class Children:
         return code
 
     async def ended(self, name: str) -> int:
-        """Waits for the process to end and answers its exit code."""
-        return await self._running[name].wait()
+        """Waits for the process to end and answers its exit code; one that was replaced may."""
+        while True:
+            process = self._running[name]
+            code = await process.wait()
+            if self._running.get(name) is process:
+                return code
 
     async def stop_all(self) -> None:
         """The last one started first, each with what it has started itself. Leaves nothing running."""
-        for process in reversed(list(self._running.values())):
-            await self._stop(process)
+        leaving = [self._stop(process, signal.SIGINT) for process in self._leaving]
+        await asyncio.gather(*leaving)
+        for name, process in reversed(list(self._running.items())):
+            await self._stop(process, self.hasty.get(name, signal.SIGTERM))
         if self._printing:
             # Bounded: a process that left the session may still hold the other end of a pipe.
             await asyncio.wait(self._printing, timeout=1)
@@ -121,20 +172,56 @@ class Children:
 
     def kill_all(self) -> None:
         """Without asking, and in no order."""
-        for process in self._running.values():
+        for process in [*self._running.values(), *self._leaving]:
             _kill_session(process.pid)
 
-    async def _stop(self, process: asyncio.subprocess.Process) -> None:
+    async def _spawn(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        pass_fds: Sequence[int],
+    ) -> asyncio.subprocess.Process:
+        output, printing = self.console.pipe(name)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                cwd=cwd,
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
+        finally:
+            os.close(output)
+        self._printing.append(printing)
+        return process
+
+    async def _stop(
+        self,
+        process: asyncio.subprocess.Process,
+        how: signal.Signals = signal.SIGTERM,
+        patience: float | None = None,
+    ) -> None:
         with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+            process.send_signal(how)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), self.grace)
+            await asyncio.wait_for(process.wait(), self.grace if patience is None else patience)
         _kill_session(process.pid)
         await process.wait()
 
+    def _forget(self, process: asyncio.subprocess.Process) -> None:
+        self._leaving.pop(process, None)
+        self._write_record()
+
     def _write_record(self) -> None:
         entries = []
-        for name, process in self._running.items():
+        running = list(self._running.items())
+        leaving = [(name, process) for process, name in self._leaving.items()]
+        for name, process in running + leaving:
             with contextlib.suppress(psutil.NoSuchProcess):
                 started = psutil.Process(process.pid).create_time()
                 entries.append({"name": name, "pid": process.pid, "started": started})
@@ -159,6 +246,22 @@ class Children:
             except psutil.TimeoutExpired:
                 _kill_session(entry["pid"])
         self.record.unlink(missing_ok=True)
+
+
+async def _said_something(descriptor: int, within: float) -> bool:
+    """Whether there was a line on a pipe in time, before it ended; closes it."""
+    reader = asyncio.StreamReader()
+    with os.fdopen(descriptor, "rb") as pipe:
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        try:
+            async with asyncio.timeout(within):
+                return bool(await reader.readline())
+        except TimeoutError:
+            return False
+        finally:
+            transport.close()
 
 
 def _kill_session(leader: int) -> None:

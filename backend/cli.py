@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from backend import control, stack
 from backend import doctor as checks
-from backend import stack
 from backend.backup import BackupError
 from backend.backup import backup as write_backup
 from backend.backup import restore as restore_backup
@@ -36,6 +36,16 @@ def quiet_libraries() -> None:
 def up() -> None:
     """Run the whole stack on this machine, in the foreground, until Ctrl-C."""
     raise typer.Exit(stack.up())
+
+
+@app.command()
+def restart(name: Annotated[str, typer.Argument(help="engine or backend.")]) -> None:
+    """Replace a process of the stack that runs here, while it serves: nobody is refused, nothing is cut off."""
+    try:
+        for said in control.request(Installation().data_dir, name):
+            typer.echo(said)
+    except (InstallationError, control.Refused) as error:
+        raise _failure(error) from None
 
 
 @app.command()

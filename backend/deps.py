@@ -18,6 +18,7 @@ from backend.services.audit import AuditLog
 from backend.services.bus import Bus
 from backend.services.deletion import Deletion
 from backend.services.devices import Devices
+from backend.services.draining import Draining
 from backend.services.hasura_client import HasuraClient
 from backend.services.open_sockets import OpenSockets
 from backend.services.presence import Presence
@@ -47,6 +48,7 @@ class Services:
     replies: Replies
     presence: Presence
     open_sockets: OpenSockets
+    draining: Draining
     #: Whose pages may connect.
     origins: list[str]
     sweeper: Sweeper

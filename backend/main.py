@@ -38,6 +38,7 @@ from backend.services.bus import PostgresBus, RedisBus
 from backend.services.database_pool import DatabasePool
 from backend.services.deletion import Deletion
 from backend.services.devices import Devices
+from backend.services.draining import Draining
 from backend.services.hasura_client import HasuraClient
 from backend.services.llm import LlmAssistant
 from backend.services.offline_assistant import OfflineAssistant
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 
 #: A message of 100,000 characters, each escaped as a surrogate pair, and room around it.
 MAX_BODY = 2 * 2**20
-#: How long answers that are under way may go on after the signal to stop, in seconds.
+#: How long answers that are under way may go on where nobody waits for CHAT_DRAIN_SECONDS (Ctrl-C). Seconds.
 DRAIN_FOR = 3.0
 
 _DESCRIPTION = """\
@@ -74,8 +75,12 @@ Lists are keyset-paged: follow `next_cursor` until it is null.
 """
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """An app that shares nothing with another. Without `settings` it reads the environment: SettingsError."""
+def create_app(settings: Settings | None = None, *, ready_within: float | None = None) -> FastAPI:
+    """An app that shares nothing with another. Without `settings` it reads the environment: SettingsError.
+
+    :param ready_within: seconds in which it must become ready, or its start fails; without, it serves at once, and says
+        what it lacks.
+    """
     settings = settings or load_settings()
     measured = Metrics()
 
@@ -83,6 +88,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _services(settings, measured) as services:
             app.state.services = services
+            if ready_within is not None:
+                await health.until_ready(services, ready_within)
             yield
 
     app = FastAPIOffline(
@@ -184,7 +191,9 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
         )
         deletion.start()
         stack.push_async_callback(deletion.aclose)
-        stack.push_async_callback(replies.drain, DRAIN_FOR)
+        stack.push_async_callback(replies.aclose)
+        stack.push_async_callback(replies.drain, min(DRAIN_FOR, settings.drain_seconds))
+        open_sockets = OpenSockets(settings.sockets_per_user)
         lag = asyncio.create_task(loop_lag.watch(measured.loop_lag), name="loop-lag")
         stack.callback(lag.cancel)
         services = Services(
@@ -201,7 +210,8 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
             hasura=client,
             replies=replies,
             presence=Presence(bus),
-            open_sockets=OpenSockets(settings.sockets_per_user),
+            open_sockets=open_sockets,
+            draining=Draining(settings.drain_seconds, open_sockets),
             origins=settings.cors_origins,
             sweeper=sweeper,
             imports=Imports(),

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     #: Comma-separated addresses and networks, in uvicorn's form.
     trusted_proxies: str = "127.0.0.1"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    drain_seconds: float = Field(20.0, ge=0, le=3600)
+    accept_after_sigterm: float = Field(0.0, ge=0, le=600)
     metrics_token: SecretStr | None = Field(None, min_length=16)
 
     login_attempts: int = Field(10, ge=1)

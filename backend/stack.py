@@ -5,6 +5,9 @@
     console, built when it has changed → served by the engine; without it the rest runs
 
 It stops in the opposite order: whoever still has something to save finds the one it saves to.
+
+The launcher holds the sockets on which engine and backend listen. So either can be followed by another of its kind,
+newer perhaps, that shares the socket with it until it has ended: nobody is refused meanwhile (`restart`).
 """
 
 from __future__ import annotations
@@ -22,19 +25,24 @@ from typing import TYPE_CHECKING
 import httpx
 import psycopg
 
-from backend import stack_environment
-from backend.children import Children, Console
+from backend import control, stack_environment
+from backend.children import Children, Console, NotReplaced
 from backend.embedded_postgres import EmbeddedPostgresError
 from backend.installation import DATABASE, OWNER, OWNER_PASSWORD, ROOT, Installation, InstallationError
+from backend.listening import listening
 from backend.migrations import MigrationError, migrate
 from backend.settings import SettingsError, load_settings
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _HEALTHY_WITHIN = 120.0  # seconds
 _PYTHON = sys.executable
+#: The servers that can be replaced while they serve, and what they run.
+_MODULES = {"engine": "hasura.engine", "backend": "backend"}
+#: Seconds beyond its own time for what it has begun, after which one that was replaced is killed.
+_PATIENCE = 15.0
 
 
 class StackError(Exception):
@@ -66,7 +74,14 @@ class _Stack:
     def __init__(self, installation: Installation, console: Console) -> None:
         self._installation = installation
         self._console = console
-        self._children = Children(console, installation.data_dir / "processes.json")
+        self._children = Children(
+            console,
+            installation.data_dir / "processes.json",
+            hasty=dict.fromkeys(_MODULES, signal.SIGINT),
+        )
+        self._listeners: dict[str, socket.socket] = {}
+        self._ready = asyncio.Event()
+        self._restarting = asyncio.Lock()
         self._postgres_exits = contextlib.AsyncExitStack()
         self._started = time.monotonic()
 
@@ -95,7 +110,7 @@ class _Stack:
 
     async def _serve(self) -> None:
         installation = self._installation
-        webapp = stack_environment.webapp(installation)
+        webapp = stack_environment.of("webapp", installation)
         building = asyncio.create_task(
             self._children.run_to_end("build", [_PYTHON, "-m", "webapp.build"], webapp, ROOT)
         )
@@ -106,9 +121,8 @@ class _Stack:
         applied = await asyncio.to_thread(migrate, installation.database_url)
         self._say(f"schema migrated: {', '.join(applied)}" if applied else "schema is up to date")
 
-        engine, backend = stack_environment.engine(installation), stack_environment.backend(installation)
-        await self._children.start("engine", [_PYTHON, "-m", "hasura.engine"], engine, ROOT)
-        await self._children.start("backend", [_PYTHON, "-m", "backend"], backend, ROOT)
+        await self._start_server("engine", "CHAT_GRAPHQL_PORT", installation.ports.graphql_port)
+        await self._start_server("backend", "CHAT_API_PORT", installation.ports.api_port)
         if await building != 0:
             raise StackError("the web UI could not be built: the lines of `build` above say why")
         await self._children.start("webapp", [_PYTHON, "-m", "webapp"], webapp, ROOT)
@@ -119,7 +133,54 @@ class _Stack:
         watched = [self._fail_when_ended(name) for name in ("engine", "backend", "webapp")]
         if database is not None:
             watched.append(self._fail_when_postgres_ended(database))
-        await asyncio.gather(self._wait_until_ready(), *watched)
+        async with control.serving(installation.data_dir, self._restart):
+            await asyncio.gather(self._wait_until_ready(), *watched)
+
+    async def _start_server(self, name: str, setting: str, port: int) -> None:
+        try:
+            listener = self._listeners[name] = listening(self._installation.ports.host, port)
+        except OSError as error:
+            raise _cannot_listen(setting, port, self._installation.ports.host, error) from error
+        await self._children.start(
+            name,
+            self._command(name),
+            stack_environment.of(name, self._installation),
+            ROOT,
+            pass_fds=[listener.fileno()],
+        )
+
+    def _command(self, name: str) -> list[str]:
+        return [_PYTHON, "-m", _MODULES[name], "--fd", str(self._listeners[name].fileno())]
+
+    async def _restart(self, name: str, say: Callable[[str], None]) -> None:
+        """Another process of that name takes over, with the settings and the code of now. Raises control.Refused."""
+        if name not in _MODULES:
+            raise control.Refused(f"{name!r} cannot be restarted alone: {' or '.join(_MODULES)} can")
+        if not self._ready.is_set():
+            raise control.Refused("the stack is still starting")
+        if self._restarting.locked():
+            raise control.Refused("another restart is under way")
+        async with self._restarting:
+            try:
+                environment = stack_environment.of(name, Installation())
+            except InstallationError as error:
+                raise control.Refused(str(error)) from error
+            try:
+                former = await self._children.replace(
+                    name,
+                    self._command(name),
+                    environment,
+                    ROOT,
+                    pass_fds=[self._listeners[name].fileno()],
+                    ready_within=_HEALTHY_WITHIN,
+                )
+            except NotReplaced as error:
+                raise control.Refused(str(error)) from error
+            say(f"a new {name} serves; the old one finishes what it has begun")
+            await self._children.retire(
+                former, stack_environment.drain_seconds(name, environment) + _PATIENCE
+            )
+            say(f"the old {name} has ended")
 
     async def _start_postgres(self) -> subprocess.Popen[bytes]:
         postgres = self._installation.postgres
@@ -167,6 +228,7 @@ class _Stack:
                 self._wait_until_healthy(client, "backend", f"{api}/readyz"),
                 self._wait_until_healthy(client, "webapp", f"{web}/ping"),
             )
+        self._ready.set()
         self._say(f"ready after {time.monotonic() - self._started:.1f} s; Ctrl-C stops it")
         self._say(f"  web UI   {web}")
         self._say(f"  API      {api}/docs")
@@ -203,7 +265,7 @@ def _only_launcher(installation: Installation) -> Iterator[None]:
 def _check_settings(installation: Installation) -> None:
     """What the backend would refuse is said before anything starts, not among the lines of the others."""
     try:
-        load_settings(stack_environment.backend(installation))
+        load_settings(stack_environment.of("backend", installation))
     except SettingsError as error:
         raise StackError("; ".join(str(error).splitlines())) from None
 
@@ -232,7 +294,11 @@ def _check_ports(installation: Installation) -> None:
             try:
                 probe.bind(address)
             except OSError as cause:
-                raise StackError(
-                    f"port {port} on {host} cannot be used ({os.strerror(cause.errno or 0)}): "
-                    f"free it, or set {setting} to another"
-                ) from cause
+                raise _cannot_listen(setting, port, host, cause) from cause
+
+
+def _cannot_listen(setting: str, port: int, host: str, cause: OSError) -> StackError:
+    return StackError(
+        f"port {port} on {host} cannot be used ({os.strerror(cause.errno or 0)}): "
+        f"free it, or set {setting} to another"
+    )

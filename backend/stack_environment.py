@@ -12,6 +12,22 @@ if TYPE_CHECKING:
 _FOR_PROMETHEUS = "CHAT_METRICS_TOKEN"
 # Ours, and PostgreSQL's client variables. What else the user has set (PATH, HOME, proxies …) every process gets.
 _GIVEN_BY_NAME = ("CHAT_", "HASURA_GRAPHQL_", "PG")
+#: Which variable says how long a process goes on with what it has begun, and its default here. Seconds.
+_DRAINING = {
+    "engine": ("HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT", "20"),
+    "backend": ("CHAT_DRAIN_SECONDS", "20"),
+}
+
+
+def of(name: str, installation: Installation) -> dict[str, str]:
+    """For the process of that name."""
+    return {"engine": engine, "backend": backend, "webapp": webapp}[name](installation)
+
+
+def drain_seconds(name: str, environment: dict[str, str]) -> float:
+    """How long it may go on after SIGTERM."""
+    variable, default = _DRAINING[name]
+    return float(environment.get(variable) or default)
 
 
 def engine(installation: Installation) -> dict[str, str]:
@@ -21,7 +37,7 @@ def engine(installation: Installation) -> dict[str, str]:
     defaults = {
         "HASURA_GRAPHQL_DATABASE_URL": installation.database_url,
         "HASURA_GRAPHQL_METADATA_DIR": str(ROOT / "hasura" / "metadata"),
-        "HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT": "3",
+        "HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT": _DRAINING["engine"][1],
         # A person watches: a line for each request would push the addresses off the screen.
         "HASURA_GRAPHQL_LOG_LEVEL": "warn",
         "HASURA_GRAPHQL_ENABLE_CONSOLE": "true",

@@ -19,6 +19,9 @@ from backend.services.hasura_client import HasuraError
 router = APIRouter(tags=["health"])
 
 _NOBODY = UUID(int=0)
+#: Between two looks of who waits to be ready, in seconds.
+READY_EVERY = 0.1
+GOOD = ("ready", "degraded")
 
 State = Literal["ok", "down", "outdated"]
 
@@ -35,7 +38,7 @@ class Checks(BaseModel):
 
 
 class Readiness(BaseModel):
-    status: Literal["ready", "degraded", "not ready"]
+    status: Literal["ready", "degraded", "not ready", "draining"]
     checks: Checks
 
 
@@ -55,12 +58,33 @@ async def readyz(services: CurrentServices, response: Response) -> Readiness:
         _database(services), _graphql(services), _redis(services)
     )
     checks = Checks(database=database, graphql=graphql, schema_version=schema_version, redis=redis)
+    if services.draining.begun:
+        return _not_ready("draining", checks, response)
     if {database, graphql, schema_version} == {"ok"}:
         # Without Redis everything is still answered, later: out of service it would be worse.
         return Readiness(status="ready" if redis != "down" else "degraded", checks=checks)
+    return _not_ready("not ready", checks, response)
+
+
+def _not_ready(state: Literal["not ready", "draining"], checks: Checks, response: Response) -> Readiness:
     response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     response.headers["Retry-After"] = "2"
-    return Readiness(status="not ready", checks=checks)
+    return Readiness(status=state, checks=checks)
+
+
+class NeverReady(Exception):
+    """What this process needs did not come in time."""
+
+
+async def until_ready(services: Services, seconds: float) -> None:
+    """Raises NeverReady."""
+    response = Response()
+    try:
+        async with asyncio.timeout(seconds):
+            while (found := await readyz(services, response)).status not in GOOD:  # noqa: ASYNC110
+                await asyncio.sleep(READY_EVERY)
+    except TimeoutError:
+        raise NeverReady(f"not ready after {seconds:.0f} s: {found.checks}") from None
 
 
 async def _database(services: Services) -> tuple[State, State]:

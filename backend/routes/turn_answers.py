@@ -8,7 +8,6 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
-import anyio
 import structlog
 from fastapi import Header
 from fastapi.responses import JSONResponse, Response
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 #: A reader who takes nothing for so many seconds is dropped; it can resume.
 SEND_TIMEOUT = 30.0
+#: Seconds more than answers have at the end of the process: the last of them are saved then.
+SAVED_WITHIN = 5.0
 
 Accept = Annotated[str, Header(include_in_schema=False)]
 
@@ -81,9 +82,11 @@ async def answered(
         sep="\n",
         ping=15,
         send_timeout=SEND_TIMEOUT,
-        # At the end of the process an answer that is nearly there still reaches its reader.
-        shutdown_event=anyio.Event(),
-        shutdown_grace_period=1.5,
+        # At the end of the process whoever reads an answer of its own reads it to the end; of somebody else's the
+        # stream breaks, and is taken up with Last-Event-ID where another process serves.
+        shutdown_grace_period=services.draining.seconds + SAVED_WITHIN
+        if services.replies.writes(turn)
+        else 0,
     )
 
 

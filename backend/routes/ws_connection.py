@@ -39,7 +39,7 @@ from backend.services.tasks import end
 from backend.services.tokens import InvalidToken, User
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine
 
 #: Seconds until the first frame, where the handshake had no token.
 AUTH_WITHIN = 10.0
@@ -49,10 +49,15 @@ SEND_WITHIN = 15.0
 MALFORMED = 20
 #: Of the close codes that are the application's (RFC 6455, 7.4.2): 4000 and the problem's status.
 CLOSE = 4000
+SERVICE_RESTART = 1012
 
 Event = TypeVar("Event", bound=BaseModel)
 
 log = structlog.get_logger(__name__)
+
+
+class Restarting(Exception):
+    """This process is to end; others serve."""
 
 
 class Socket:
@@ -196,14 +201,17 @@ async def serve(
     websocket: WebSocket,
     services: Services,
     session_id: UUID,
-    talk: Callable[[Socket], Awaitable[None]],
+    talk: Callable[[Socket], Coroutine[Any, Any, None]],
 ) -> None:
     """`talk` with a caller who owns the session. What goes wrong is said to the client, and ends it."""
     socket = Socket(websocket, services, session_id)
     try:
         await socket.admit()
         with services.open_sockets.place(socket.user.id):
-            await talk(socket)
+            await until_one_ends(talk(socket), _until_restart(services))
+    except Restarting:
+        # RFC 6455, 7.4.1. Who was interrupted while it sent something sends it again: its id is the same.
+        await websocket.close(SERVICE_RESTART, "service restart")
     except WebSocketDisconnect:
         pass
     except TooManySockets:
@@ -214,6 +222,11 @@ async def serve(
         problem = problem_of(exc)
         log.info("socket_refused", status=problem.status_code, slug=problem.slug)
         await socket.refuse(problem)
+
+
+async def _until_restart(services: Services) -> None:
+    await services.draining.turn()
+    raise Restarting
 
 
 async def until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:

@@ -20,6 +20,9 @@ class OpenSockets:
         self._per_user = per_user
         self._open: Counter[UUID] = Counter()
 
+    def __len__(self) -> int:
+        return self._open.total()
+
     @property
     def users(self) -> int:
         """Who has one open."""

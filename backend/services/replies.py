@@ -63,7 +63,7 @@ def answer_id(question_id: UUID) -> UUID:
 
 
 class Replies:
-    """The turns of this process, and a view of those of the others. Built by the app, ended by `drain`."""
+    """The turns of this process, and a view of those of the others. Built by the app, ended by `drain` and `aclose`."""
 
     def __init__(self, means: Means, places: Places) -> None:
         self._means = means
@@ -208,19 +208,33 @@ class Replies:
             raise Conflict("this answer is being changed elsewhere; look again shortly")
         return answer
 
+    def writes(self, turn: Turn) -> bool:
+        """Whether this process writes the answer; else it only hears of it, and another can tell it as well."""
+        running = self._running.get(turn.assistant_message_id)
+        return running is not None and running.growth is turn.growth
+
     async def drain(self, seconds: float) -> None:
-        """Lets answers finish for so long, then saves the rest as failed; no new ones begin."""
-        self._draining = True
-        tasks = {reply.task for reply in self._running.values() if reply.task is not None}
-        if tasks:
+        """Lets answers finish for so long, also those that begin meanwhile; then saves the rest as failed, and no new
+        ones begin."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while (tasks := self._tasks()) and (left := deadline - loop.time()) > 0:
             log.info("draining", replies=len(tasks))
-            _, late = await asyncio.wait(tasks, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.wait(tasks, timeout=left)
+        self._draining = True
+        late = self._tasks()
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """Call it last."""
         await self._means.titles.aclose()
         await self._followers.aclose()
         await self._means.assistant.aclose()
+
+    def _tasks(self) -> set[asyncio.Task[None]]:
+        return {reply.task for reply in self._running.values() if reply.task is not None}
 
     async def _answer(self, user: User, question: ChatMessage, message_id: UUID) -> Turn:
         run = Run(uuid4(), self._means.assistant.name)

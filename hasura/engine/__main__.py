@@ -1,7 +1,12 @@
-"""``python -m hasura.engine``: one engine process, configured by Hasura's environment variables."""
+"""``python -m hasura.engine``: one engine process, configured by Hasura's environment variables.
+
+``--fd`` names a listening socket that was inherited, which several processes may share; ``--ready-fd`` what to write a
+line to once this one serves, which it then does only when it has its database and metadata: somebody else can go then.
+"""
 
 from __future__ import annotations
 
+import argparse
 import errno
 import gc
 import resource
@@ -17,21 +22,26 @@ from hasura.engine.errors import EngineError
 from hasura.engine.serve import logs
 from hasura.engine.serve.app import create_app
 from hasura.engine.serve.bodies import LARGEST_BODY
+from hasura.engine.serve.graceful import Server
 from hasura.engine.serve.ws_wire import Wire
 from hasura.engine.settings import Settings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+    from hasura.engine.serve.engine import Engine
+
 #: Objects between two looks for garbage. Python's 700 is less than what a few dozen requests hold at once: it would
 #: look again and again, at everything that the process holds, and each of those looks is a pause for everybody.
 GARBAGE_EVERY = 50_000
 #: File descriptors that the engine asks for.
 MOST_FILES = 65_536
+#: Seconds that running requests get where nobody waits for HASURA_GRAPHQL_GRACEFUL_SHUTDOWN_TIMEOUT (Ctrl-C).
+SHUTDOWN_AFTER = 3
 
 
-class Server(uvicorn.Server):
-    """uvicorn's, except that the collector does not look again at what start-up made: it stays."""
+class EngineServer(Server):
+    """A server, except that the collector does not look again at what start-up made: it stays."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Returns when the application serves."""
@@ -43,9 +53,10 @@ class Server(uvicorn.Server):
 
 def main() -> None:
     """Serves until SIGTERM."""
+    given = _arguments()
     try:
         settings = Settings()
-        app = create_app(settings)
+        app = create_app(settings, only_when_ready=given.ready_fd is not None)
     except ValidationError as error:
         _give_up("; ".join(map(_told, error.errors(include_input=False))))
     except (ValueError, EngineError) as error:
@@ -59,17 +70,32 @@ def main() -> None:
         ws=Wire,
         ws_max_size=LARGEST_BODY,
         ws_per_message_deflate=False,
-        timeout_graceful_shutdown=int(settings.graceful_shutdown_timeout),
+        timeout_graceful_shutdown=min(SHUTDOWN_AFTER, int(settings.graceful_shutdown_timeout)),
         log_config=None,
         access_log=False,
         server_header=False,
     )
-    listener = _listen(settings)
+    listener = _listen(settings) if given.fd is None else socket.socket(fileno=given.fd)
     # uvicorn ends in good order and then raises the signal again for whoever was there before it: to have been
     # stopped is no failure.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
-    Server(config).run(sockets=[listener])
+    engine: Engine = app.state.engine
+    EngineServer(
+        config,
+        begin=engine.begin_draining,
+        drain_seconds=settings.graceful_shutdown_timeout,
+        ready_fd=given.ready_fd,
+    ).run(sockets=[listener])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m hasura.engine", description="A Hasura-compatible engine."
+    )
+    parser.add_argument("--fd", type=int, help="a listening socket that was inherited")
+    parser.add_argument("--ready-fd", type=int, help="gets a line once this process serves")
+    return parser.parse_args()
 
 
 def allow_many_connections() -> None:

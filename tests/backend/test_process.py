@@ -100,6 +100,7 @@ async def test_it_ends_cleanly_and_an_answer_under_way_is_saved_as_failed(
             "HASURA_GRAPHQL_JWT_SECRET": JWT_SECRET,
             "CHAT_LLM_BASE_URL": model.base_url,
             "CHAT_LLM_MODEL": "tiny",
+            "CHAT_DRAIN_SECONDS": 1,
         }
         with backend(log, **variables) as process:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as api:

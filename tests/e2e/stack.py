@@ -51,6 +51,7 @@ class Stack:
                 "CHAT_API_PORT": str(self._ports["backend"]),
                 "CHAT_DATABASE_URL": database_url,
                 "CHAT_GRAPHQL_URL": f"{engine}/v1/graphql",
+                "CHAT_DRAIN_SECONDS": "3",
                 "HASURA_GRAPHQL_JWT_SECRET": jwt_secret,
                 **redis,
                 **({"CHAT_LLM_BASE_URL": model_url, "CHAT_LLM_MODEL": "of-the-tests"} if model_url else {}),
@@ -88,12 +89,11 @@ class Stack:
 
     def start(self, name: str) -> None:
         """Returns when it answers."""
-        others = {key: value for key, value in os.environ.items() if not key.startswith(("CHAT_", "HASURA_"))}
         with (self._folder / f"{name}.log").open("ab") as log:
             process = self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", self._modules[name]],
                 cwd=ROOT,
-                env=others | self._environments[name],
+                env=self._environment(name),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -114,6 +114,10 @@ class Stack:
             process.kill()
             process.wait()
             raise AssertionError(f"{name} did not stop:\n{self.log(name)[-3000:]}") from None
+
+    def _environment(self, name: str) -> dict[str, str]:
+        others = {key: value for key, value in os.environ.items() if not key.startswith(("CHAT_", "HASURA_"))}
+        return others | self._environments[name]
 
     def log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text(errors="replace")

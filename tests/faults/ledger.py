@@ -25,6 +25,10 @@ class Ledger:
     resumed: int = 0
     #: What a user saw that cannot be right; each is a sentence.
     complaints: list[str] = field(default_factory=list)
+    #: Of messages that were sent without asking for an answer.
+    unasked: set[str] = field(default_factory=set)
+    #: What a user had to try again: nothing is lost by it, but it was not answered.
+    setbacks: list[str] = field(default_factory=list)
 
     def promise(self, session_id: str, message_id: str, content: str) -> None:
         self.promises[session_id].append(Promise(session_id, message_id, content))

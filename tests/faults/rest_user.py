@@ -82,6 +82,7 @@ class Turn:
         try:
             async with request as response:
                 if response.status_code in PASSING:
+                    self._ledger.setbacks.append(f"{self._begin} answers {response.status_code}")
                     return False
                 if response.status_code == 409 and self._answer_id:
                     self._last_event_id = (
@@ -95,8 +96,9 @@ class Turn:
                     if self._take(event):
                         self._ledger.streams += 1
                         return True
-        except httpx2.TransportError:
-            pass
+            self._ledger.setbacks.append(f"{self._begin}: the stream ends without an end")
+        except httpx2.TransportError as error:
+            self._ledger.setbacks.append(f"{self._begin}: {error!r}")
         return False
 
     def _take(self, event: httpx2.ServerSentEvent) -> bool:

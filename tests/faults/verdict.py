@@ -49,7 +49,8 @@ def findings(connection: Connection, ledger: Ledger) -> Iterator[str]:
         "SELECT q.message_id FROM chat_messages AS q WHERE q.role = 'user'"
         " AND NOT EXISTS (SELECT FROM chat_messages AS a WHERE a.reply_to = q.message_id)"
     ):
-        yield f"message {question} was never answered, not even with a failure"
+        if str(question) not in ledger.unasked:
+            yield f"message {question} was never answered, not even with a failure"
     for session_id, promises in ledger.promises.items():
         stored: dict[str, list[tuple[int, str]]] = {}
         for row_id, message_id, content in connection.execute(

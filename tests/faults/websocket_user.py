@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from tests.faults.account import PAUSE, SILENCE, Account
 
@@ -48,8 +48,10 @@ class WebSocketUser:
         while True:
             try:
                 await self._listen_once()
-            except (OSError, WebSocketException, TimeoutError):
+            except (OSError, WebSocketException, TimeoutError) as error:
                 self._connection = None
+                if not (isinstance(error, ConnectionClosed) and error.rcvd and error.rcvd.code == 1012):
+                    self._ledger.setbacks.append(f"WebSocket: {error!r}")
                 self._ledger.resumed += 1
                 await asyncio.sleep(PAUSE)
 

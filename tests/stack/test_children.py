@@ -11,7 +11,7 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from backend.children import Children, Console
+from backend.children import Children, Console, NotReplaced
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 POLITE = "import time; print('up', flush=True); time.sleep(60)"
@@ -119,6 +119,46 @@ async def test_asked_twice_everything_is_killed_at_once(children: Children) -> N
     assert not stopping.done()
     patient.kill_all()
     await asyncio.wait_for(stopping, 10)
+
+
+SAYS_SO = (
+    "import os, sys, time\n"
+    "os.write(int(sys.argv[sys.argv.index('--ready-fd') + 1]), b'ready\\n'); time.sleep(60)"
+)
+
+
+async def replace(children: Children, program: str, within: float = 20) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-c", program]
+    return await children.replace(
+        "engine", command, dict(os.environ), Path("/"), pass_fds=[], ready_within=within
+    )
+
+
+async def test_one_that_says_that_it_serves_follows_another_whose_end_is_no_end(children: Children) -> None:
+    await start(children, "engine", POLITE)
+    (first,) = recorded(children)
+    ended = asyncio.create_task(children.ended("engine"))
+    former = await replace(children, SAYS_SO)
+    assert former.pid == first
+    assert len(recorded(children)) == 2
+    await children.retire(former, 10)
+    assert not psutil.pid_exists(first)
+    (second,) = recorded(children)
+    assert not ended.done()
+    await children.stop_all()
+    assert not psutil.pid_exists(second)
+    await ended
+
+
+@pytest.mark.parametrize("program", ["", POLITE], ids=["ends", "says nothing"])
+async def test_one_that_never_serves_leaves_the_other_as_it_was(children: Children, program: str) -> None:
+    await start(children, "engine", POLITE)
+    (first,) = recorded(children)
+    with pytest.raises(NotReplaced):
+        await replace(children, program, within=0.5)
+    assert recorded(children) == [first]
+    assert psutil.pid_exists(first)
+    await children.stop_all()
 
 
 @pytest.mark.parametrize("program", [POLITE, STUBBORN], ids=["polite", "ignores SIGTERM"])

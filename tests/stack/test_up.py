@@ -65,7 +65,7 @@ class Launched:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def child(self, module: str) -> psutil.Process:
-        (found,) = (child for child in self.family() if child.cmdline()[-2:] == ["-m", module])
+        (found,) = (child for child in self.family() if ["-m", module] == child.cmdline()[1:3])
         return found
 
     def ended(self) -> int:
@@ -124,6 +124,17 @@ def test_the_stack_serves_and_ctrl_c_stops_all_of_it(place: dict[str, str]) -> N
         assert "already runs" in other.stdout.splitlines()[-1]
         assert len(other.stdout.splitlines()) == 1
 
+        before = {module: stack.child(module) for module in ("backend", "hasura.engine")}
+        for name, module in (("backend", "backend"), ("engine", "hasura.engine")):
+            restarted = run(place, "restart", name)
+            assert restarted.returncode == 0, restarted.stderr
+            assert stack.child(module).pid != before[module].pid
+        assert httpx.get(f"{api}/readyz", timeout=10).is_success
+        refused = run(place, "restart", "webapp")
+        assert refused.returncode == 1
+        assert refused.stderr == "chat-sessions: 'webapp' cannot be restarted alone: engine or backend can\n"
+
+        family = [*family, *stack.family()]
         stack.process.send_signal(signal.SIGINT)
         assert stack.ended() == 0
         assert gone(family)

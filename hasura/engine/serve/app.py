@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from hasura.engine.settings import Settings
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings, *, only_when_ready: bool = False) -> Starlette:
     """An ASGI application that runs its engine for as long as its lifespan.
 
+    :param only_when_ready: its start fails where the database or the metadata cannot be read; else they are waited for.
     :raises ValueError: a setting cannot be used.
     :raises BadRequest: the metadata directory cannot be read.
     """
@@ -31,6 +32,8 @@ def create_app(settings: Settings) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with engine.running():
+            if only_when_ready:
+                await engine.check_health()
             yield
 
     graphql = http.GraphQL(engine, always_200=True)

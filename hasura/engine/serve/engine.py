@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 #: Seconds that a health check waits for one.
 HEALTH_TIMEOUT = 2.0
+#: At the end: WebSockets that are sent away in a second, so that whoever takes over is not run over; and the longest
+#: that takes.
+AWAY_PER_SECOND, AWAY_WITHIN = 100.0, 5.0
 
 log = structlog.get_logger("schema-sync")
 
@@ -86,6 +89,15 @@ class Engine:
         self._looked = asyncio.Event()
         self.connections: set[Connection] = set()
         self.metrics.registry.register(State(self))
+        #: This process is to end; others serve.
+        self.draining = False
+
+    def begin_draining(self) -> None:
+        """From now on the WebSockets are sent away, each at a moment by chance and between two of its operations."""
+        self.draining = True
+        spread = min(len(self.connections) / AWAY_PER_SECOND, AWAY_WITHIN)
+        for connection in self.connections:
+            connection.leave_within(spread)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -25,8 +25,11 @@ VERSION = "v2.48.10"
 
 
 async def healthz(request: Request) -> Response:
-    """200 ``OK``, 200 ``WARN: …`` or 500 ``ERROR``, which inconsistent metadata is with ``?strict=true``."""
+    """200 ``OK``, 200 ``WARN: …`` or 500 ``ERROR``, which inconsistent metadata is with ``?strict=true``; 503 from an
+    engine that is to end."""
     engine: Engine = request.app.state.engine
+    if engine.draining:
+        return PlainTextResponse("ERROR: shutting down", 503)
     try:
         await engine.check_health()
     except EngineError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import random
 import time
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Operations that one connection may have open.
 MOST_OPERATIONS = 1000
+#: Seconds until a client that has something running is asked again whether it may be sent away.
+LEAVE_AGAIN = 0.05
 #: Bytes of a message of somebody unknown: it brings headers.
 LARGEST_GREETING = 64 * 1024
 
@@ -63,7 +66,19 @@ class Connection:
     def begin(self) -> None:
         """The wire calls from now on."""
         self._engine.connections.add(self)
+        if self._engine.draining:
+            self.leave_within(0)
         self._later("silence", self._engine.settings.websocket_connection_init_timeout, self._give_up_waiting)
+
+    def leave_within(self, seconds: float) -> None:
+        """At a moment by chance the client is asked to come back, to whoever serves then."""
+        self._later("leave", random.uniform(0, seconds), self._leave)  # noqa: S311
+
+    def _leave(self) -> None:
+        if any(isinstance(operation, asyncio.Task) for operation in self._operations.values()):
+            self._later("leave", LEAVE_AGAIN, self._leave)  # first what it has begun
+        else:
+            self.tell([Close(1012, "service restart")])
 
     def tell(self, messages: Sequence[ToClient]) -> None:
         """Sends them, some time later."""
