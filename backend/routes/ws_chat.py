@@ -115,7 +115,8 @@ class Talk:
         while True:
             event = await self._socket.receive(CHAT_CLIENT)
             try:
-                await self._do(event)
+                async with self._socket.doing:
+                    await self._do(event)
             except EXPECTED as exc:
                 problem = problem_of(exc)
                 if isinstance(problem, NotFound | Unauthenticated):

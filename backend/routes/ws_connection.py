@@ -69,6 +69,8 @@ class Socket:
     def __init__(self, websocket: WebSocket, services: Services, session_id: UUID) -> None:
         self.services = services
         self.session_id = session_id
+        #: Held while something is done that the client has sent.
+        self.doing = asyncio.Lock()
         self._websocket = websocket
         self._sending = asyncio.Lock()
         self._malformed = 0
@@ -208,9 +210,9 @@ async def serve(
     try:
         await socket.admit()
         with services.open_sockets.place(socket.user.id):
-            await until_one_ends(talk(socket), _until_restart(services))
+            await until_one_ends(talk(socket), _until_restart(socket))
     except Restarting:
-        # RFC 6455, 7.4.1. Who was interrupted while it sent something sends it again: its id is the same.
+        # What is on its way here is sent again: its id is the same.
         await websocket.close(SERVICE_RESTART, "service restart")
     except WebSocketDisconnect:
         pass
@@ -224,9 +226,10 @@ async def serve(
         await socket.refuse(problem)
 
 
-async def _until_restart(services: Services) -> None:
-    await services.draining.turn()
-    raise Restarting
+async def _until_restart(socket: Socket) -> None:
+    await socket.services.draining.turn()
+    async with socket.doing:  # first what the client was heard to want
+        raise Restarting
 
 
 async def until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:
