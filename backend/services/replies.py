@@ -102,7 +102,7 @@ class Replies:
                 user.token, session_id, content, message_id=message_id, edit_of=edit_of
             )
             self._means.metrics.messages.labels("user").inc()
-            return await self._answer(user, question, answer_id(message_id))
+            return await self._answered(user, question, answer_id(message_id))
 
     async def regenerate(self, user: User, message_id: UUID, new_id: UUID | None) -> Turn:
         """Another version of an answer (`message_id` is its id, or its question's), in a row of its own.
@@ -118,7 +118,7 @@ class Replies:
             )
             if current is not None and current.status == "streaming" and current.message_id != new_id:
                 raise Conflict("an answer to this message is being written; stop it first", stored=current)
-            return await self._answer(user, question, new_id)
+            return await self._answered(user, question, new_id)
 
     async def continue_(self, user: User, message_id: UUID) -> Turn:
         """Goes on where an answer broke off, in the same row; one that is being written is joined. It becomes the
@@ -235,6 +235,10 @@ class Replies:
 
     def _tasks(self) -> set[asyncio.Task[None]]:
         return {reply.task for reply in self._running.values() if reply.task is not None}
+
+    async def _answered(self, user: User, question: ChatMessage, message_id: UUID) -> Turn:
+        # Whoever asked may be gone by now: a row that says that it is being written must have its writer all the same.
+        return await asyncio.shield(self._answer(user, question, message_id))
 
     async def _answer(self, user: User, question: ChatMessage, message_id: UUID) -> Turn:
         run = Run(uuid4(), self._means.assistant.name)
