@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from backend.allowed_methods import methods_of
 from backend.logs import current_trace_id
 from backend.services import hasura_client as hasura
 from backend.services import places
@@ -269,16 +270,7 @@ EXPECTED = (
 
 def install(app: FastAPI) -> None:
     """Every exception that a route lets out becomes a problem; a defect's is made by `backend.middleware`."""
-
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        # Given as a route's `model`, FastAPI would document the errors as application/json too.
-        schema = generate()
-        schema["components"]["schemas"]["ProblemDetails"] = ProblemDetails.model_json_schema()
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    _document(app)
 
     @app.exception_handler(Problem)
     async def problem(_: Request, exc: Problem) -> JSONResponse:
@@ -305,7 +297,11 @@ def install(app: FastAPI) -> None:
         return problem_of(exc).response()
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, exc: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, exc: RequestValidationError) -> JSONResponse:
+        path = request.url.path
+        if any(e["loc"][0] == "path" for e in exc.errors()) and path in app.openapi()["paths"]:
+            # Not an id that does not fit, but another route's own name.
+            return _method_not_allowed(path).response()
         # Where and why, never what: the value may be a password.
         errors = [{"loc": list(e["loc"]), "message": e["msg"]} for e in exc.errors()]
         return Invalid(errors=errors).response()
@@ -316,8 +312,27 @@ def install(app: FastAPI) -> None:
         await socket.send_denial_response(Invalid(errors=errors).response())
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, exc: HTTPException) -> JSONResponse:
-        return _from_http(exc).response()
+    async def http(request: Request, exc: HTTPException) -> JSONResponse:
+        problem = _from_http(exc)
+        if isinstance(problem, MethodNotAllowed):
+            problem = _method_not_allowed(request.url.path, exc.headers)
+        return problem.response()
+
+    def _method_not_allowed(path: str, otherwise: Mapping[str, str] | None = None) -> Problem:
+        methods = methods_of(path, app.openapi()["paths"])
+        return MethodNotAllowed(headers={"Allow": ", ".join(methods)} if methods else otherwise)
+
+
+def _document(app: FastAPI) -> None:
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        # Given as a route's `model`, FastAPI would document the errors as application/json too.
+        schema = generate()
+        schema["components"]["schemas"]["ProblemDetails"] = ProblemDetails.model_json_schema()
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 
 
 def _from_http(exc: HTTPException) -> Problem:

@@ -18,7 +18,7 @@ from backend.errors import (
     documented,
 )
 from backend.route_limits import NAMES, address_of, network_of
-from backend.routes.text import PlainText
+from backend.routes.text import PlainText, Written
 from backend.services.accounts import Account, UsernameTaken
 from backend.services.devices import recognise
 from backend.services.rate_limits import Claim
@@ -40,7 +40,7 @@ Password = Annotated[
 DisplayName = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    PlainText,
+    Written,
     Field(examples=["Ada Lovelace"]),
 ]
 RefreshToken = Annotated[str, StringConstraints(min_length=1, max_length=200), PlainText]

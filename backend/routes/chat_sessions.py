@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response, status
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from backend.deps import CurrentServices, CurrentUser, Cursor, Limit
 from backend.errors import (
@@ -35,7 +35,7 @@ router = APIRouter(
 )
 
 
-Temperature = Annotated[float, Field(ge=0, le=2, examples=[0.2])]
+Temperature = Annotated[float, Field(strict=True, ge=0, le=2, examples=[0.2])]
 
 
 class NewSession(BaseModel):
@@ -44,7 +44,7 @@ class NewSession(BaseModel):
     session_id: UUID | None = Field(
         None, description="chosen by you: creating it again answers the same session, as it is"
     )
-    auto_title: bool | None = Field(
+    auto_title: StrictBool | None = Field(
         None,
         description="whether the assistant may find a better title: `true` unless a title is given",
     )
@@ -54,14 +54,16 @@ class NewSession(BaseModel):
 
 class ChangesOfMany(BaseModel):
     category: Category | None = None
-    is_pinned: bool | None = None
-    is_archived: bool | None = None
-    is_active: bool | None = Field(None, description="`false` deletes, `true` restores a deleted session")
+    is_pinned: StrictBool | None = None
+    is_archived: StrictBool | None = None
+    is_active: StrictBool | None = Field(
+        None, description="`false` deletes, `true` restores a deleted session"
+    )
 
 
 class SessionChanges(ChangesOfMany):
     title: Title | None = None
-    auto_title: bool | None = Field(
+    auto_title: StrictBool | None = Field(
         None,
         description="whether the assistant may find a better title: `false` with a title unless given, and without one",
     )
@@ -69,12 +71,28 @@ class SessionChanges(ChangesOfMany):
     temperature: Temperature | None = Field(None, description="`null` leaves it to the model")
 
 
+_EITHER_CHANGES_OR_DELETES: dict[str, Any] = {
+    "oneOf": [
+        {
+            "required": ["changes"],
+            "properties": {"changes": {"type": "object"}, "delete_forever": {"const": False}},
+        },
+        {
+            "required": ["delete_forever"],
+            "properties": {"changes": {"type": "null"}, "delete_forever": {"const": True}},
+        },
+    ]
+}
+
+
 class ManySessions(BaseModel):
     """What is done with many sessions: either they are changed, or they are deleted forever."""
 
+    model_config = ConfigDict(json_schema_extra=_EITHER_CHANGES_OR_DELETES)
+
     session_ids: list[UUID] = Field(max_length=MOST_AT_ONCE)
     changes: ChangesOfMany | None = None
-    delete_forever: bool = Field(False, description="those that were deleted before, messages and all")
+    delete_forever: StrictBool = Field(False, description="those that were deleted before, messages and all")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

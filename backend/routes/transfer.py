@@ -28,7 +28,7 @@ from backend.errors import (
     problem_of,
 )
 from backend.route_limits import address_of
-from backend.routes.turn_answers import Accept
+from backend.routes.turn_answers import Accept, events
 from backend.services.transfer import exporting
 from backend.services.transfer.arriving import Imported, TooManyImports, arrive
 from backend.services.transfer.conversation import NotReadable
@@ -46,7 +46,17 @@ PROGRESS_EVERY = 0.2
 router = APIRouter(prefix="/api/chat", tags=["transfer"])
 
 Answers = dict[int | str, dict[str, Any]]
-_FILE: Answers = {200: {"description": "the file", "content": {"application/octet-stream": {}}}}
+_FILE: Answers = {
+    200: {
+        "description": "the file",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/markdown": {"schema": {"type": "string"}},
+            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+            "application/zip": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
 AskedFormat = Annotated[Format, Query(alias="format", description="of the file")]
 
 _PROGRESS_EXAMPLE = """\
@@ -61,7 +71,7 @@ _OUTCOME: Answers = {
     200: {
         "description": "how it went",
         "model": Imported,
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _PROGRESS_EXAMPLE}},
+        "content": {"text/event-stream": events(("progress", "done", "error"), _PROGRESS_EXAMPLE)},
     }
 }
 

@@ -53,6 +53,19 @@ data: {"message_id": "5c1e…", "role": "assistant", "status": "complete", "cont
 """
 
 
+def events(names: tuple[str, ...], example: str, *more: str) -> dict[str, Any]:
+    """A stream's media type for OpenAPI: the form of each event, which 3.2 calls `itemSchema` and 3.1 has no word for.
+
+    https://spec.openapis.org/oas/v3.2.0.html#media-type-object
+    """
+    data = {"type": "string", "contentMediaType": "application/json"}
+    members = {"event": {"enum": list(names)}, "data": data} | {name: {"type": "string"} for name in more}
+    return {
+        "itemSchema": {"type": "object", "required": list(members), "properties": members},
+        "example": example,
+    }
+
+
 class Answer(BaseModel):
     """A whole turn in one body."""
 
@@ -66,7 +79,7 @@ TURN: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "the turn",
         "model": Answer,
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _STREAM_EXAMPLE}},
+        "content": {"text/event-stream": events(("turn", "delta", "done", "error"), _STREAM_EXAMPLE, "id")},
     }
 }
 

@@ -29,6 +29,10 @@ BAD_BODIES = [
     (CREATE, b'{"title": "' + b"x" * 201 + b'"}'),
     (CREATE, b'{"category": "' + b"x" * 51 + b'"}'),
     (CREATE, b'{"session_id": "not-a-uuid"}'),
+    (CREATE, b'{"temperature": false}'),
+    (CREATE, b'{"temperature": "0.5"}'),
+    (CREATE, b'{"auto_title": 1}'),
+    ("/api/chat/sessions/bulk", b'{"session_ids": [], "changes": {"is_pinned": "yes"}}'),
     (CREATE, b"[" * 100_000),
     (MESSAGES, b"{}"),
     (MESSAGES, b'{"content": null}'),
@@ -88,7 +92,26 @@ async def test_an_unknown_path_is_404_and_a_wrong_method_405(accounts_api: httpx
     assert_problem(await accounts_api.get("/nowhere"), 404, "not-found")
     answer = await accounts_api.patch(CREATE)
     assert_problem(answer, 405, "method-not-allowed")
-    assert "POST" in answer.headers["allow"]
+    assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("OPTIONS", "/auth/me", "DELETE, GET, PATCH"),
+        ("OPTIONS", f"/api/chat/sessions/{NOBODY_S}", "DELETE, GET, PUT"),
+        ("PUT", CREATE, "POST"),
+        ("GET", CREATE, "POST"),
+        ("DELETE", "/auth/devices/revoke-others", "POST"),
+        ("PUT", "/api/chat/sessions", "POST"),
+    ],
+)
+async def test_allow_names_every_method_of_the_path_and_of_no_other(
+    accounts_api: httpx.AsyncClient, ada: Person, method: str, path: str, allow: str
+) -> None:
+    answer = await accounts_api.request(method, path, headers=ada.headers)
+    assert_problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == allow
 
 
 async def test_a_defect_of_ours_is_500_without_its_cause(

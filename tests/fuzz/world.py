@@ -1,0 +1,153 @@
+"""What is fuzzed: a stack of processes with two people in it, one of whom nobody else may ever hear of."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import psutil
+import psycopg
+
+from tests.e2e.stack import Stack
+
+#: More than any run sends, so that what is tried is the route and not the limit before it.
+_NO_LIMIT = "100000000"
+_CLAIMS = "https://hasura.io/jwt/claims"
+#: What the log says of a defect, in any of the processes.
+_DEFECTS = re.compile(
+    r"unexpected_error|Traceback \(most recent|was never (?:awaited|retrieved)|Unclosed|\"unexpected\""
+)
+
+
+@dataclass(frozen=True)
+class Person:
+    id: str
+    token: str
+    sessions: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+    @property
+    def ids(self) -> list[str]:
+        return [self.id, *self.sessions, *self.messages]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of one process."""
+
+    files: int
+    threads: int
+    megabytes: float
+
+
+class FuzzWorld(Stack):
+    """Engine and backend over a migrated database.
+
+    `ada` is whom the fuzzers sign in as; `victim` has something in every place, with `canary` in each text of it.
+    """
+
+    ada: Person
+    victim: Person
+
+    def __init__(self, database_url: str, folder: Path, *, webapp: bool = False) -> None:
+        super().__init__(database_url, folder)
+        self.database_url = database_url
+        self.folder = folder
+        self.canary = f"canary{secrets.token_hex(8)}"
+        self._environments["backend"] |= {
+            "CHAT_LOGIN_ATTEMPTS": _NO_LIMIT,
+            "CHAT_LOGIN_ATTEMPTS_PER_ADDRESS": _NO_LIMIT,
+            "CHAT_MESSAGES_PER_MINUTE": _NO_LIMIT,
+            "CHAT_REPLIES_PER_USER": "1000",
+        }
+        if not webapp:
+            del self._modules["webapp"]
+
+    def __enter__(self) -> FuzzWorld:
+        super().__enter__()
+        try:
+            self.ada = self._somebody("ada", "of her own")
+            self.victim = self._somebody("victim", self.canary)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    @property
+    def admin(self) -> dict[str, str]:
+        return {"x-hasura-admin-secret": self._environments["engine"]["HASURA_GRAPHQL_ADMIN_SECRET"]}
+
+    def token(self, user_id: str, role: str = "user") -> str:
+        """As the backend signs them, but for a day."""
+        roles = {
+            "x-hasura-default-role": role,
+            "x-hasura-allowed-roles": [role],
+            "x-hasura-user-id": user_id,
+        }
+        now = int(time.time())
+        payload = {"sub": user_id, "iat": now, "exp": now + 86_400, "iss": "chat-sessions", _CLAIMS: roles}
+        secret = json.loads(self._environments["engine"]["HASURA_GRAPHQL_JWT_SECRET"])
+        return jwt.encode(payload, secret["key"], secret["type"])
+
+    def usage(self) -> dict[str, Usage]:
+        """What each process holds, after what it let go by itself."""
+        return {name: _usage(psutil.Process(process.pid)) for name, process in self._processes.items()}
+
+    def database_connections(self) -> int:
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid()"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def defects(self) -> list[str]:
+        """Lines of the logs that only a defect of ours writes."""
+        return [
+            f"{name}: {line[:2000]}"
+            for name in self._modules
+            for line in self.log(name).splitlines()
+            if _DEFECTS.search(line)
+        ]
+
+    def _somebody(self, name: str, text: str) -> Person:
+        """With a session in each place, questions, answers, versions, and a device."""
+        account = {"username": f"{name}-{secrets.token_hex(4)}", "password": secrets.token_hex(16)}
+        with httpx.Client(base_url=self.url("backend"), timeout=20) as api:
+            signed_in = _of(
+                api.post("/auth/register", json=account | {"display_name": f"{name} {text}"[:100]})
+            )
+            person = Person(signed_in["user"]["id"], self.token(signed_in["user"]["id"]))
+            api.headers.update(person.headers | {"accept": "application/json"})
+            for place in ({}, {"is_archived": True}, {"is_pinned": True}, {"is_active": False}):
+                session = {"title": f"{text} title", "category": text, "system_prompt": f"Say {text}."}
+                made = _of(api.post("/api/chat/sessions/create", json=session))["session_id"]
+                person.sessions.append(made)
+                turn = _of(api.post("/api/chat", json={"session_id": made, "content": f"{text}?"}))
+                person.messages.extend([turn["user_message_id"], turn["assistant_message_id"]])
+                edit = {"session_id": made, "content": f"{text}!", "edit_of": turn["user_message_id"]}
+                person.messages.append(_of(api.post("/api/chat", json=edit))["user_message_id"])
+                if place:
+                    _of(api.put(f"/api/chat/sessions/{made}", json=place))
+        return person
+
+
+def _of(answer: httpx.Response) -> Any:
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def _usage(process: psutil.Process) -> Usage:
+    return Usage(process.num_fds(), process.num_threads(), process.memory_info().rss / 2**20)
