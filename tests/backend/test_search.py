@@ -59,6 +59,7 @@ async def test_filters_and_sessions_that_are_gone(api: httpx.AsyncClient, ada: P
     assert len((await find(api, ada, "word", category="work"))["items"]) == 0
     assert len((await find(api, ada, "word", since="2100-01-01T00:00:00Z"))["items"]) == 0
     assert len((await find(api, ada, "word", until="2100-01-01T00:00:00+02:00"))["items"]) == 3
+    assert len((await find(api, ada, "word", since="1187-02-17T17:34:13-23:11"))["items"]) == 3
     assert [h["session_id"] for h in (await find(api, ada, "word", session_id=other))["items"]] == [other]
     await api.put(path, json={"is_archived": True}, headers=ada.headers)
     assert [h["is_archived"] for h in (await find(api, ada, "word", session_id=session_id))["items"]] == [
@@ -86,6 +87,7 @@ async def test_nobody_finds_what_is_another_s(api: httpx.AsyncClient, ada: Perso
         {"q": "a", "role": "boss"},
         {"q": "a", "since": "yesterday"},
         {"q": "a", "since": "2026-11-21T00:00:00"},
+        {"q": "a", "since": "0001-01-01T00:00:00+14:00"},
         {"q": "a", "session_id": "1"},
         {"q": "a", "cursor": "?"},
         {"q": "a", "cursor": "OTk5OTk5"},

@@ -123,6 +123,20 @@ CASES: list[tuple[str, Any]] = [
         },
     ),
     (
+        "article_aggregate { __typename aggregate { __typename max { __typename } } }",
+        {
+            "__typename": "article_aggregate",
+            "aggregate": {
+                "__typename": "article_aggregate_fields",
+                "max": {"__typename": "article_max_fields"},
+            },
+        },
+    ),
+    (
+        "author(where: {id: {_eq: 1}}) { articles_aggregate(where: {_or: []}) { __typename } }",
+        [{"articles_aggregate": {"__typename": "article_aggregate"}}],
+    ),
+    (
         "article_aggregate(limit: 2, order_by: {id: desc}) { aggregate { count max { id } } nodes { id } }",
         {"aggregate": {"count": 2, "max": {"id": 5}}, "nodes": [{"id": 5}, {"id": 4}]},
     ),

@@ -79,7 +79,7 @@ CASES = [
         " AS json_build_object_1"
         ' FROM (SELECT t1.id AS id, t1.name AS name, t1."order" AS "order", row_number() OVER () AS place__'
         ' FROM (SELECT t0.id AS id, t0.name AS name, t0."order" AS "order" FROM public.pet AS t0'
-        " WHERE t0.owner_id = CAST(%(p0)s AS integer)) AS t1) AS t2) AS text) AS f0",
+        " WHERE t0.owner_id = CAST(%(p0)s AS integer)) AS t1) AS t2 HAVING true) AS text) AS f0",
         [ME],
         id="an aggregate with the role's limit on its nodes",
     ),

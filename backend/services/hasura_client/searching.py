@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from backend.services.hasura_client import cursors, operations
+from backend.services.hasura_client.errors import InvalidInput
 from backend.services.hasura_client.models import Role, SearchHit, SearchPage
 from backend.services.hasura_client.rows import read
 
@@ -40,12 +42,12 @@ class SearchCalls:
 
         :param limit: at most 100.
 
-        Raises InvalidInput for a malformed `cursor`.
+        Raises InvalidInput for a malformed `cursor`, and for a time before the year 1 or after 9999.
         """
         offset = cursors.read_hits_cursor(cursor) if cursor is not None else 0
         given: dict[str, Any] = {
-            "since": since and since.isoformat(),
-            "until": until and until.isoformat(),
+            "since": since and _in_utc(since),
+            "until": until and _in_utc(until),
             "category": category,
             "message_role": role,
             "target_session_id": session_id and str(session_id),
@@ -58,3 +60,11 @@ class SearchCalls:
         return SearchPage(
             items=hits[:limit], next_cursor=cursors.after_hits(offset + limit) if more else None
         )
+
+
+def _in_utc(moment: datetime) -> str:
+    """PostgreSQL takes offsets up to 16 hours only."""
+    try:
+        return moment.astimezone(UTC).isoformat()
+    except OverflowError:
+        raise InvalidInput("the time is out of range") from None

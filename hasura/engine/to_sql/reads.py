@@ -103,7 +103,8 @@ def _(node: n.AggregateField, ctx: Context, row: Row) -> Json:
         place = sa.func.row_number().over().label("place__")
         found = ctx.subquery(sa.select(*shown, place).select_from(found.source))
     pairs = [(alias, _block(block, ctx, found)) for alias, block in node.blocks]
-    return sa.select(json_object(pairs)).select_from(found.source).scalar_subquery()
+    # One answer for all rows, also where nothing but names is asked for and no aggregate makes it one.
+    return sa.select(json_object(pairs)).select_from(found.source).having(sa.true()).scalar_subquery()
 
 
 def list_of(ctx: Context, node: n.ListField, row: Row | None) -> sa.Select[Any]:
