@@ -15,10 +15,12 @@ import jwt
 import psutil
 import psycopg
 
+from backend.settings import Settings, variable_of
 from tests.e2e.stack import Stack
 
 #: More than any run sends, so that what is tried is the route and not the limit before it.
 _NO_LIMIT = "100000000"
+_LIMITS = ("limit_", "login_attempts", "messages_per_minute", "replies_per_user", "sockets_per_user")
 _CLAIMS = "https://hasura.io/jwt/claims"
 #: What the log says of a defect, in any of the processes.
 _DEFECTS = re.compile(
@@ -65,12 +67,8 @@ class FuzzWorld(Stack):
         self.database_url = database_url
         self.folder = folder
         self.canary = f"canary{secrets.token_hex(8)}"
-        self._environments["backend"] |= {
-            "CHAT_LOGIN_ATTEMPTS": _NO_LIMIT,
-            "CHAT_LOGIN_ATTEMPTS_PER_ADDRESS": _NO_LIMIT,
-            "CHAT_MESSAGES_PER_MINUTE": _NO_LIMIT,
-            "CHAT_REPLIES_PER_USER": "1000",
-        }
+        limits = [name for name in Settings.model_fields if name.startswith(_LIMITS)]
+        self._environments["backend"] |= {variable_of(name): _NO_LIMIT for name in limits}
         if not webapp:
             del self._modules["webapp"]
 
