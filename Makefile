@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up test cases faults load bench-engine bench-search bench-ui console lint lock clean chromium
+.PHONY: help up doctor test cases faults load bench-engine bench-search bench-ui console lint lock clean chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,9 @@ help: ## Show this list.
 
 up: $(VENV)/.runtime ## Start everything on this machine; Ctrl-C stops it.
 	@$(BIN)/chat-sessions up
+
+doctor: $(VENV)/.runtime ## Look for what is wrong with this installation. Repair counts: make doctor ARGS=--repair
+	@$(BIN)/chat-sessions doctor $(ARGS)
 
 test: $(VENV)/.development chromium ## Run every test. A part: make test ARGS="tests/sql -k migrations"
 	@$(BIN)/python -m webapp.build

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from dataclasses import asdict
 from pathlib import Path  # noqa: TC003  typer reads it
 from typing import Annotated
 
@@ -25,6 +27,8 @@ from backend.reachable_database import to_restore, to_save
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Named chat sessions over Hasura and PostgreSQL."
 )
+
+_COLOURS = {"ok": "green", "note": "yellow", "wrong": "red"}
 
 
 @app.callback()
@@ -100,16 +104,32 @@ def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="Recount the sessions whose counters have drifted.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program: one JSON object.")] = False,
 ) -> None:
-    """Check database, schema, GraphQL, permissions and message counts; exit code 1 when one is wrong."""
+    """Look for what is wrong with the database, the permissions and the services; exit code 1 when something is."""
     try:
-        findings = asyncio.run(checks.examine(Installation(), repair=repair))
+        findings = asyncio.run(_examined(repair=repair, quiet=as_json))
     except InstallationError as error:
         raise _failure(error) from None
-    for finding in findings:
-        mark = typer.style("ok   ", fg="green") if finding.ok else typer.style("wrong", fg="red")
-        typer.echo(f"{mark}  {finding.subject}: {finding.text}")
-    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+    healthy = all(finding.level != "wrong" for finding in findings)
+    if as_json:
+        typer.echo(
+            json.dumps({"ok": healthy, "findings": [asdict(finding) for finding in findings]}, indent=2)
+        )
+    raise typer.Exit(0 if healthy else 1)
+
+
+async def _examined(*, repair: bool, quiet: bool) -> list[checks.Finding]:
+    """Each is shown as soon as it is known, unless `quiet`."""
+    findings = []
+    async for finding in checks.examine(
+        Installation(), (lambda _: None) if quiet else _progress, repair=repair
+    ):
+        findings.append(finding)
+        if not quiet:
+            mark = typer.style(f"{finding.level:5}", fg=_COLOURS[finding.level])
+            typer.echo("\n         ".join([f"{mark}  {finding.subject}: {finding.text}", *finding.details]))
+    return findings
 
 
 @app.command()

@@ -16,7 +16,7 @@ import yaml
 from backend.installation import ADMIN_SECRET, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from backend.installation import Installation
 
@@ -62,6 +62,11 @@ _Dumper.add_representer(
 def export_metadata(installation: Installation) -> list[str]:
     """What was done, a line a file. Raises ExportFailed, OSError."""
     folder = Path(installation.environment.get("HASURA_GRAPHQL_METADATA_DIR") or ROOT / "hasura" / "metadata")
+    return write(download(installation), folder)
+
+
+def download(installation: Installation) -> dict[str, Any]:
+    """What is served. Raises ExportFailed."""
     url = str(httpx.URL(installation.graphql_url).copy_with(raw_path=b"/v1/metadata"))
     secret = installation.environment.get(ADMIN_SECRET)
     try:
@@ -74,16 +79,38 @@ def export_metadata(installation: Installation) -> list[str]:
         )
         if not answer.is_success:
             raise ExportFailed(f"{url} refused: {answer.json().get('error', answer.status_code)}")
-        document = answer.json()["metadata"]
+        document: dict[str, Any] = answer.json()["metadata"]
     except httpx.HTTPError as error:
         raise ExportFailed(f"{url} cannot be reached: is the stack running (`make up`)?") from error
     except (ValueError, KeyError) as error:
         raise ExportFailed(f"{url} answers something that is no metadata") from error
-    return write(document, folder)
+    return document
 
 
 def write(document: dict[str, Any], folder: Path) -> list[str]:
     """Makes the files of `folder` stand for the document. Raises ExportFailed before anything is written."""
+    files = _files(document)
+    done = []
+    for name, content in files.items():
+        if _stored(folder / name) != content:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+            (folder / name).write_text(text, encoding="utf-8")
+            done.append(f"wrote {name}")
+    for name in _superfluous(folder, files):
+        (folder / name).unlink()
+        done.append(f"removed {name}")
+    return done
+
+
+def differing(document: dict[str, Any], folder: Path) -> list[str]:
+    """The files that `write` would write or remove. Raises ExportFailed."""
+    files = _files(document)
+    changed = [name for name, content in files.items() if _stored(folder / name) != content]
+    return sorted([*changed, *_superfluous(folder, files)])
+
+
+def _files(document: dict[str, Any]) -> dict[str, Any]:
     unknown = set(document) - {"version", "sources", *_SECTIONS, *_ACTIONS}
     if unknown:
         raise ExportFailed(f"no file is known for {', '.join(sorted(unknown))}: use `hasura metadata export`")
@@ -92,20 +119,13 @@ def write(document: dict[str, Any], folder: Path) -> list[str]:
     files |= {name: document[key] for key, name in _SECTIONS.items() if key in document}
     if actions := {key: document[key] for key in _ACTIONS if key in document}:
         files["actions.yaml"] = actions
+    return files
 
-    done = []
-    for name, content in files.items():
-        if _stored(folder / name) != content:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
-            (folder / name).write_text(text, encoding="utf-8")
-            done.append(f"wrote {name}")
-    for file in sorted(_owned(folder)):
-        name = file.relative_to(folder).as_posix()
-        if name not in files and _stored(file):
-            file.unlink()
-            done.append(f"removed {name}")
-    return done
+
+def _superfluous(folder: Path, files: Mapping[str, Any]) -> list[str]:
+    """What stands in the folder for something that is not in the document."""
+    found = {file.relative_to(folder).as_posix(): file for file in sorted(_owned(folder))}
+    return [name for name, file in found.items() if name not in files and _stored(file)]
 
 
 def _sources(sources: list[dict[str, Any]]) -> Iterable[tuple[str, Any]]:

@@ -48,9 +48,11 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 
 def findings(output: str) -> dict[str, tuple[str, str]]:
-    """{subject: (ok or wrong, text)}."""
+    """{subject: (ok, note or wrong, text)}."""
     found = {}
     for line in output.splitlines():
+        if line.startswith(" "):
+            continue
         mark, _, rest = line.partition("  ")
         subject, _, text = rest.strip().partition(": ")
         found[subject] = (mark.strip(), text)
@@ -119,12 +121,21 @@ def test_doctor_finds_a_healthy_database_and_a_missing_graphql(migrated: str) ->
     code, output, _ = run("doctor")
     found = findings(output)
     assert code == 1
-    assert {subject: mark for subject, (mark, _) in found.items()} == {
-        "database": "ok",
-        "schema": "ok",
-        "message counts": "ok",
-        "GraphQL": "wrong",
-    }
+    marks = {subject: mark for subject, (mark, _) in found.items()}
+    # The settings of these tests: no engine, no API, a key of one letter and no admin secret.
+    assert {subject for subject, mark in marks.items() if mark == "wrong"} == {"GraphQL", "API", "secrets"}
+    assert {subject for subject, mark in marks.items() if mark == "note"} == {"audit log"}
+    assert {"database", "schema", "message counts", "statements", "clock"} <= marks.keys()
+
+
+def test_doctor_tells_a_program_the_same(migrated: str) -> None:
+    code, output, said = run("doctor", "--json")
+    told = json.loads(output)
+    assert (code, told["ok"], said) == (1, False, "")
+    by_subject = {each["subject"]: each for each in told["findings"]}
+    assert by_subject["schema"]["level"] == "ok"
+    assert "is the stack running?" in by_subject["GraphQL"]["text"]
+    assert any("HASURA_GRAPHQL_JWT_SECRET" in line for line in by_subject["secrets"]["details"])
 
 
 def test_doctor_says_that_the_schema_is_missing(empty: str) -> None:

@@ -66,6 +66,15 @@ class HasuraClient(SessionCalls, MessageCalls, AssistantCalls, SearchCalls, Tran
         """Nothing, when GraphQL answers and accepts the token."""
         await self._transport.execute(token, operations.PING, idempotent=True)
 
+    async def rows_of_others(self, token: str, user_id: UUID, *, assistant: bool = False) -> list[str]:
+        """The tables in which the caller, this user, sees rows of anybody else: none, unless permissions are broken.
+
+        :param assistant: the token is of the role `assistant`.
+        """
+        document = operations.MESSAGES_OF_OTHERS if assistant else operations.ROWS_OF_OTHERS
+        data = await self._transport.execute(token, document, {"me": str(user_id)}, idempotent=True)
+        return sorted(table for table, rows in data.items() if rows)
+
     async def clear_chat_messages(self, token: str, session_id: UUID) -> int:
         """Deletes every message of a session and answers how many there were."""
         await self.get_chat_session(token, session_id)

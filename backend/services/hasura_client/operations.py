@@ -40,6 +40,27 @@ fragment Message on chat_messages {
 
 PING = Operation("query Ping { __typename }")
 
+ROWS_OF_OTHERS = Operation(
+    """
+    query RowsOfOthers($me: uuid!) {
+      chat_sessions(where: { user_id: { _neq: $me } }, limit: 1) { session_id }
+      chat_messages(where: { user_id: { _neq: $me } }, limit: 1) { message_id }
+      chat_read_marks(where: { user_id: { _neq: $me } }, limit: 1) { session_id }
+      chat_session_categories(where: { user_id: { _neq: $me } }, limit: 1) { category }
+      sign_ins(where: { user_id: { _neq: $me } }, limit: 1) { sign_in_id }
+      users(where: { id: { _neq: $me } }, limit: 1) { id }
+    }
+    """
+)
+
+MESSAGES_OF_OTHERS = Operation(
+    """
+    query MessagesOfOthers($me: uuid!) {
+      chat_messages(where: { user_id: { _neq: $me } }, limit: 1) { message_id }
+    }
+    """
+)
+
 LIST_MESSAGES = Operation(
     """
     query ListMessages(
