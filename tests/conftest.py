@@ -153,6 +153,15 @@ def postgres15() -> Iterator[EmbeddedPostgres]:
         yield cluster
 
 
+@pytest.fixture
+def cluster_place() -> Iterator[Path]:
+    """Where a test makes a cluster of its own. Not `tmp_path`: each pytest that starts on this machine closes
+    the parent of all of these (`TempPathFactory.getbasetemp`), also to the account that PostgreSQL runs as, also in between."""
+    directory = Path(tempfile.mkdtemp(prefix="chat-tests-"))
+    yield directory
+    shutil.rmtree(directory)
+
+
 @dataclass
 class RedisServer:
     """A Redis of the test's own, which it may end and start again; it forgets everything meanwhile."""

@@ -217,11 +217,15 @@ async def test_a_transaction_that_others_wait_for_is_wrong(
 
 
 @pytest.mark.skipif(not EXTENSION.exists(), reason="no PostgreSQL 15 (apt-get install postgresql-15)")
-async def test_what_pg_stat_statements_remembers_and_a_vacuum_that_is_off(tmp_path: Path) -> None:
+async def test_what_pg_stat_statements_remembers_and_a_vacuum_that_is_off(cluster_place: Path) -> None:
     cluster = EmbeddedPostgres(
-        tmp_path / "postgres", free_port(), secrets.token_hex(16), binaries=DEBIAN_POSTGRES_15, durable=False
+        cluster_place / "postgres",
+        free_port(),
+        secrets.token_hex(16),
+        binaries=DEBIAN_POSTGRES_15,
+        durable=False,
     )
-    with (tmp_path / "log").open("wb") as log:
+    with (cluster_place / "log").open("wb") as log:
         with cluster.running(output=log):
             async with connected(cluster.url("postgres")) as db:
                 await db.execute("CREATE EXTENSION pg_stat_statements")

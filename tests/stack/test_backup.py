@@ -176,7 +176,7 @@ def test_no_half_file_is_left_of_a_backup_that_fails(empty: str, tmp_path: Path)
 
 
 def test_the_commands_on_the_embedded_database_of_a_stopped_stack(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres18: EmbeddedPostgres
+    tmp_path: Path, cluster_place: Path, monkeypatch: pytest.MonkeyPatch, postgres18: EmbeddedPostgres
 ) -> None:
     for name in os.environ:
         if name.startswith(("CHAT_", "HASURA_GRAPHQL_")):
@@ -191,7 +191,7 @@ def test_the_commands_on_the_embedded_database_of_a_stopped_stack(
             assert saved.exit_code == 0, saved.stderr
             assert "chat_messages: 602 rows" in saved.stderr
             assert CliRunner().invoke(app, ["backup", str(file)]).exit_code == 1
-    monkeypatch.setenv("CHAT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("CHAT_DATA_DIR", str(cluster_place))
     monkeypatch.setenv("CHAT_POSTGRES_PORT", str(free_port()))
     restored = CliRunner().invoke(app, ["restore", str(file)])
     assert restored.exit_code == 0, restored.stderr

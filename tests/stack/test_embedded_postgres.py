@@ -35,11 +35,9 @@ def made() -> Iterator[Path]:
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def place(cluster_place: Path) -> Path:
     """Like a root home: nobody else may enter it."""
-    directory = Path(tempfile.mkdtemp(prefix="chat-tests-"))
-    yield directory
-    shutil.rmtree(directory)
+    return cluster_place
 
 
 @pytest.fixture
