@@ -156,7 +156,7 @@ def postgres15() -> Iterator[EmbeddedPostgres]:
 @pytest.fixture
 def cluster_place() -> Iterator[Path]:
     """Where a test makes a cluster of its own. Not `tmp_path`: each pytest that starts on this machine closes
-    the parent of all of these (`TempPathFactory.getbasetemp`), also to the account that PostgreSQL runs as, also in between."""
+    the parent of all of these (`TempPathFactory.getbasetemp`), also to the account that PostgreSQL runs as."""
     directory = Path(tempfile.mkdtemp(prefix="chat-tests-"))
     yield directory
     shutil.rmtree(directory)
