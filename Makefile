@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up doctor test cases faults load bench-engine bench-search bench-ui console lint lock clean chromium
+.PHONY: help up doctor test cases faults load bench-engine bench-search bench-growth bench-ui console lint lock clean chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,6 +40,9 @@ bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own
 
 bench-search: $(VENV)/.development ## Measure searches in a million messages.
 	@$(BIN)/python -m tests.bench.search $(ARGS)
+
+bench-growth: $(VENV)/.development ## Measure what requests cost in services of 10⁴ to 10⁷ messages.
+	@$(BIN)/python -m tests.bench.growth $(ARGS)
 
 bench-ui: $(VENV)/.development chromium ## Measure the web UI in a browser: 10,000 chats, 10,000 messages.
 	@$(BIN)/python -m webapp.build
