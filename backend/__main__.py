@@ -19,6 +19,7 @@ from backend.graceful import Server
 from backend.listening import listening
 from backend.main import MAX_BODY, create_app
 from backend.settings import SettingsError, load_settings
+from telemetry import reporting
 
 #: Streams are ended, then the lifespan drains answers: together a few seconds.
 SHUTDOWN_AFTER = 2
@@ -34,6 +35,11 @@ def main() -> int:
         print(f"backend: {exc}", file=sys.stderr)  # noqa: T201  before there is a log
         return 2
     logs.configure(settings.log_level)
+    try:
+        reporting.start("chat-sessions-backend")
+    except ValueError as exc:
+        print(f"backend: {exc}", file=sys.stderr)  # noqa: T201
+        return 2
     try:
         listener = (
             listening(settings.host, settings.api_port)
@@ -77,7 +83,10 @@ def main() -> int:
     # was no failure.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _end)
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        reporting.stop()
     return 0
 
 

@@ -17,12 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from backend.allowed_methods import methods_of
-from backend.logs import current_trace_id
 from backend.services import hasura_client as hasura
 from backend.services import places
 from backend.services.places import TooManyReplies
 from backend.services.rate_limits import LimitReached
 from backend.services.replies import ShuttingDown
+from telemetry.safe import told
+from telemetry.traces import current_trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -280,7 +281,7 @@ def install(app: FastAPI) -> None:
     async def graphql(_: Request, exc: hasura.HasuraError) -> JSONResponse:
         found = from_hasura(exc)
         if found.status >= 500:
-            log.warning("graphql_failed", error=type(exc).__name__, cause=repr(exc), status=found.status)
+            log.warning("graphql_failed", error=type(exc).__name__, cause=told(exc), status=found.status)
         return found.response()
 
     @app.exception_handler(LimitReached)

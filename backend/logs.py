@@ -8,6 +8,9 @@ from typing import Any
 
 import structlog
 
+from telemetry import safe, sentry
+from telemetry.retries import log_retries
+
 #: Below a warning they write what is private: bodies with messages and tokens, ids.
 _TALKATIVE = (
     "gql",
@@ -19,6 +22,7 @@ _TALKATIVE = (
     "websockets",
     "psycopg",
     "asyncio",
+    "opentelemetry",
     "uvicorn.error",  # it names each WebSocket with its whole address
 )
 
@@ -32,7 +36,7 @@ def configure(level: str = "info") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, sentry.report, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -40,13 +44,10 @@ def configure(level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), sentry.report],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # Without local variables: they hold passwords, tokens and messages.
-                structlog.processors.ExceptionRenderer(
-                    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-                ),
+                structlog.processors.ExceptionRenderer(safe.described),
                 structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
         )
@@ -56,8 +57,4 @@ def configure(level: str = "info") -> None:
     root.setLevel(level.upper())
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def current_trace_id() -> str | None:
-    trace_id = structlog.contextvars.get_contextvars().get("trace_id")
-    return trace_id if isinstance(trace_id, str) else None
+    log_retries()

@@ -98,6 +98,8 @@ def create_app(settings: Settings | None = None, *, ready_within: float | None =
         description=_DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
+        # Not FastAPI's own spans: they have the query, and what is searched for is in it.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         openapi_tags=[
             {"name": "auth", "description": "Accounts and tokens"},
             {"name": "sessions", "description": "Named sessions and their messages"},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -11,21 +10,21 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 
 from backend.errors import Problem, TooLarge
+from telemetry import traces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# https://www.w3.org/TR/trace-context/#traceparent-header
-_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 log = structlog.get_logger("backend.access")
 
 
 class Trace:
-    """Joins the caller's trace (``traceparent``, else ``x-request-id``) or starts one, and answers both.
+    """Joins the caller's trace (``traceparent``, else an ``x-request-id`` that is one's id) or starts one, and answers
+    both. Where traces are wanted, the request is a span of it.
 
     Also the outermost edge: what nobody expected is logged here with its cause, and answered without.
     """
@@ -34,15 +33,25 @@ class Trace:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._socket(scope, receive, send)
-            return
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
-        trace_id, traceparent = _trace_of(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        caller, given = headers.get("traceparent", ""), headers.get("x-request-id", "")
+        trace_id = traces.trace_id_of(caller, given)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(trace_id=trace_id)
+        if scope["type"] == "websocket":
+            # No span of hours: what the client does on it are spans of their own.
+            await self._socket(scope, receive, send)
+            return
+        with traces.served(scope["method"], caller, trace_id, path=scope["path"]):
+            request_id = given if _REQUEST_ID.fullmatch(given) else trace_id
+            await self._request(scope, receive, send, request_id, traces.traceparent(trace_id))
+
+    async def _request(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, traceparent: str
+    ) -> None:
         started = time.perf_counter()
         status = 500
         started_answer = False
@@ -53,7 +62,7 @@ class Trace:
                 status = message["status"]
                 started_answer = True
                 headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = trace_id
+                headers["x-request-id"] = request_id
                 headers["traceparent"] = traceparent
                 # Tokens and private messages: RFC 6749, 5.1, and good sense.
                 headers.setdefault("cache-control", "no-store")
@@ -69,6 +78,7 @@ class Trace:
         finally:
             # The route's template, not the path: ids stay out of the logs.
             route = getattr(scope.get("route"), "path", None)
+            traces.answered(scope["method"], route, status)
             log.info(
                 "request",
                 method=scope["method"],
@@ -78,8 +88,6 @@ class Trace:
             )
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(trace_id=_trace_of(Headers(scope=scope))[0])
         started = time.perf_counter()
         try:
             await self.app(scope, receive, send)
@@ -122,12 +130,3 @@ class BodyLimit:
             return message
 
         await self.app(scope, limited, send)
-
-
-def _trace_of(headers: Headers) -> tuple[str, str]:
-    span = secrets.token_hex(8)
-    if found := _TRACEPARENT.fullmatch(headers.get("traceparent", "")):
-        return found[1], f"00-{found[1]}-{span}-01"
-    trace = secrets.token_hex(16)
-    given = headers.get("x-request-id", "")
-    return (given if _REQUEST_ID.fullmatch(given) else trace), f"00-{trace}-{span}-01"

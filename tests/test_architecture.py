@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("backend", "hasura", "webapp")
+ROOMS = ("backend", "hasura", "telemetry", "webapp")
 ENGINE = ROOT / "hasura" / "engine"
 LONGEST_FILE = 425  # lines; the usual is 100 to 250
 
@@ -123,6 +123,11 @@ def test_the_graphql_client_stands_alone() -> None:
         if not is_in(module, own) and module not in {"backend", "backend.services"}
     ]
     assert reaching_out == []
+
+
+@pytest.mark.parametrize("target", ["backend", "hasura", "webapp"])
+def test_what_all_tell_of_themselves_with_imports_none_of_them(target: str) -> None:
+    assert crossings("telemetry", target) == []
 
 
 @pytest.mark.parametrize("room", ["backend", "webapp"])

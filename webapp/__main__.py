@@ -9,9 +9,11 @@ import sys
 
 import uvicorn
 
+from telemetry import reporting
 from webapp.build import FOLDER, reflex_environment
 from webapp.logs import configure_logs
 from webapp.settings import Settings
+from webapp.tracing import follow_events
 
 
 def main() -> int:
@@ -33,6 +35,11 @@ def main() -> int:
         REFLEX_ENV_MODE="prod", __REFLEX_SKIP_COMPILE="true", __REFLEX_MOUNT_FRONTEND_COMPILED_APP="true"
     )
     configure_logs()
+    follow_events()
+    try:
+        reporting.start("chat-sessions-webapp", edge=True)
+    except ValueError as exc:
+        return _fail(str(exc))
 
     # Both read the configuration while they are imported.
     from webapp.app import app  # noqa: PLC0415
@@ -53,7 +60,10 @@ def main() -> int:
             ws_max_size=LARGEST_BODY,
         )
     )
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        reporting.stop()
     return 0
 
 

@@ -29,6 +29,7 @@ from webapp.routes import ROUTES
 from webapp.services import open_services
 from webapp.settings import Settings
 from webapp.state import AccountPage, Auth, ChatHistory
+from webapp.tracing import Traced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,7 +55,7 @@ BUILT = Path(__file__).parent / ".web" / "build" / "client"
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
-    return Measure(Guard(FrontDoor(app), content_security_policy(BUILT.rglob("*.html"))))
+    return Traced(Measure(Guard(FrontDoor(app), content_security_policy(BUILT.rglob("*.html")))))
 
 
 @asynccontextmanager

@@ -7,29 +7,31 @@ import sys
 
 import structlog
 
+from telemetry import safe, sentry
+from telemetry.retries import log_retries
+from webapp.tracing import add_trace_id
+
 
 def configure_logs() -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_trace_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*shared, sentry.report, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, sentry.report],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # Without local variables: tokens and messages are among them.
-                structlog.processors.ExceptionRenderer(
-                    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-                ),
+                structlog.processors.ExceptionRenderer(safe.described),
                 structlog.processors.JSONRenderer(),
             ],
         )
@@ -40,3 +42,4 @@ def configure_logs() -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # Each word of an answer whose reader has left would be a warning, with that token too.
     logging.getLogger("reflex.app").setLevel(logging.ERROR)
+    log_retries()

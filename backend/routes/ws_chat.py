@@ -115,8 +115,9 @@ class Talk:
         while True:
             event = await self._socket.receive(CHAT_CLIENT)
             try:
-                async with self._socket.doing:
-                    await self._do(event)
+                with self._socket.span(event):
+                    async with self._socket.doing:
+                        await self._do(event)
             except EXPECTED as exc:
                 problem = problem_of(exc)
                 if isinstance(problem, NotFound | Unauthenticated):

@@ -37,9 +37,11 @@ from backend.services.open_sockets import TooManySockets
 from backend.services.rate_limits import Claim
 from backend.services.tasks import end
 from backend.services.tokens import InvalidToken, User
+from telemetry import traces
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
+    from contextlib import AbstractContextManager
 
 #: Seconds until the first frame, where the handshake had no token.
 AUTH_WITHIN = 10.0
@@ -121,6 +123,12 @@ class Socket:
         while True:
             self.check_expiry()
             await asyncio.sleep((self.user.expires_at - datetime.now(UTC)).total_seconds())
+
+    def span(self, event: BaseModel) -> AbstractContextManager[Any]:
+        """A span of the connection's trace, where there are any, for what the client wants done."""
+        caller = self._websocket.headers.get("traceparent", "")
+        name = f"socket {type(event).__name__.lower()}"
+        return traces.served(name, caller, traces.current_trace_id() or "1", kind="consumer")
 
     async def send(self, event: BaseModel) -> None:
         """Raises SlowReader, or WebSocketDisconnect."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
+from telemetry.sql import traced_cursors
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,7 +37,7 @@ class DatabasePool(AsyncConnectionPool):
             max_size=CONNECTIONS,
             max_waiting=MOST_WAITING,
             timeout=WITHIN,
-            kwargs={"connect_timeout": 3, "application_name": "chat-sessions backend"},
+            kwargs={"connect_timeout": 3, "application_name": "chat-sessions backend"} | traced_cursors(),
             check=self._still_there,
             open=False,
         )

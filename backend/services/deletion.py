@@ -14,6 +14,7 @@ import psycopg_pool
 import structlog
 
 from backend.services.tasks import end
+from telemetry.safe import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ class Deletion:
             async with asyncio.timeout(WAIT):
                 await self._remove(account.id)
         except (TimeoutError, psycopg.OperationalError, psycopg_pool.PoolTimeout) as exc:
-            log.warning("account_removed_later", cause=repr(exc))
+            log.warning("account_removed_later", cause=told(exc))
         return True
 
     async def sweep(self) -> int:
@@ -114,5 +115,5 @@ class Deletion:
                 if chats:
                     log.info("chats_expired", chats=chats)
             except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
-                log.warning("deletion_failed", cause=repr(exc))
+                log.warning("deletion_failed", cause=told(exc))
             await asyncio.sleep(EVERY)

@@ -13,6 +13,7 @@ from backend.services.bus import Lost
 from backend.services.growth import Growth, Superseded
 from backend.services.hasura_client import HasuraError, Unavailable
 from backend.services.tasks import end
+from telemetry.safe import told
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -102,7 +103,7 @@ class Followers:
         try:
             row = await self._client.get_chat_message(token, answer.message_id)
         except Unavailable as exc:
-            log.warning("follower_blind", message_id=str(answer.message_id), cause=repr(exc))
+            log.warning("follower_blind", message_id=str(answer.message_id), cause=told(exc))
             return
         except HasuraError as exc:
             growth.end(None, exc)

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 import structlog
 from redis.exceptions import RedisError
 
+from telemetry.safe import told
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -135,7 +137,7 @@ class RateLimits:
                 async with asyncio.timeout(ANSWER_WITHIN):
                     await self._redis.delete(claim.place)
             except (RedisError, TimeoutError) as exc:
-                log.warning("limit_not_cleared", cause=repr(exc))
+                log.warning("limit_not_cleared", cause=told(exc))
 
     async def _ask_redis(self, limits: Sequence[tuple[str, int, int]]) -> _Answer | None:
         if time.monotonic() < self._ask_from or self._script is None:
@@ -150,7 +152,7 @@ class RateLimits:
         except (RedisError, TimeoutError) as exc:
             self._ask_from = time.monotonic() + ASK_AGAIN
             if not self.redis_down:
-                log.warning("limits_counted_here", cause=repr(exc))
+                log.warning("limits_counted_here", cause=told(exc))
             self.redis_down = True
             return None
         self._ask_from, self.redis_down = 0.0, False

@@ -18,6 +18,8 @@ from backend.services.conversation import Conversation, Usage, estimated_tokens
 from backend.services.growth import Growth, Superseded
 from backend.services.hasura_client import ChatMessage, HasuraClient, HasuraError, Status, Unavailable
 from backend.services.tasks import end
+from telemetry import traces
+from telemetry.safe import told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -113,12 +115,17 @@ class Reply:
         self._began_at = self._first_at = time.monotonic()
 
     def start(self, on_end: Callable[[], object]) -> None:
-        self.task = asyncio.create_task(self._work(), name=f"reply-{self._message_id}")
+        self.task = asyncio.create_task(self._told(), name=f"reply-{self._message_id}")
         self.task.add_done_callback(lambda _: on_end())
 
     def stop(self) -> None:
         """The answer ends here, as ``stopped``, with what there is of it."""
         self._stopping.set()
+
+    async def _told(self) -> None:
+        """Below the request that asked, though it outlives that."""
+        with traces.span("answer", attributes={"gen_ai.request.model": self._run.model}):
+            await self._work()
 
     async def _work(self) -> None:
         async with broadcasting(self._means.bus, self._message_id, self.growth, on_stop=self.stop):
@@ -156,27 +163,32 @@ class Reply:
         try:
             async with self._place(), asyncio.timeout(self._means.total_timeout):
                 self._began_at = self._first_at = time.monotonic()
-                async with aclosing(self._means.assistant.answer(self._conversation)) as pieces:
-                    async for piece in pieces:
-                        if isinstance(piece, Usage):
-                            self._learn(piece)
-                        elif self._add(piece):
-                            self._usage = replace(self._usage, cut=True)
-                            break
-                    else:
-                        self._add("", final=True)
+                calling = traces.span(f"chat {self._run.model}", "client", {"gen_ai.operation.name": "chat"})
+                with calling:
+                    await self._read_model()
         except errors.AssistantError as exc:
             return _End("failed", exc)
         except TimeoutError:
             return _End("failed", errors.TimedOut())
         except HasuraError as exc:
-            log.warning("history_unavailable", message_id=str(self._message_id), cause=repr(exc))
+            log.warning("history_unavailable", message_id=str(self._message_id), cause=told(exc))
             return _End("failed", errors.HistoryUnavailable())
         except Exception as exc:
             # A defect of an assistant: its question still gets an answer that says so.
             log.exception("assistant_defect", message_id=str(self._message_id), exc_info=exc)
             return _End("failed", errors.Unexpected())
         return _End("complete") if self.growth.text.strip() else _End("failed", errors.Empty())
+
+    async def _read_model(self) -> None:
+        """Raises AssistantError, HasuraError."""
+        async with aclosing(self._means.assistant.answer(self._conversation)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Usage):
+                    self._learn(piece)
+                elif self._add(piece):
+                    self._usage = replace(self._usage, cut=True)
+                    return
+        self._add("", final=True)
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -226,7 +238,7 @@ class Reply:
                         content=text if text != written else None,
                     )
             except (HasuraError, TimeoutError) as exc:
-                log.warning("checkpoint_failed", message_id=str(self._message_id), cause=repr(exc))
+                log.warning("checkpoint_failed", message_id=str(self._message_id), cause=told(exc))
                 continue
             if not ours:
                 raise Superseded
@@ -282,6 +294,9 @@ class Reply:
             "time_to_first_token_ms": round((self._first_at - self._began_at) * 1000) if written else None,
             "duration_ms": round((now - self._began_at) * 1000),
         }
+        traces.annotate(
+            gen_ai__usage__output_tokens=metadata["completion_tokens"], chat__answer__status=end.status
+        )
         if not exact:
             metadata["tokens_estimated"] = True
         if self._usage.cut and end.status == "complete":

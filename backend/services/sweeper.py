@@ -13,6 +13,7 @@ import structlog
 from backend.services.assistant_errors import Interrupted, saved
 from backend.services.hasura_client import HasuraError
 from backend.services.tasks import end
+from telemetry.safe import told
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -79,7 +80,7 @@ class Sweeper:
                 self._metrics.swept.labels("answers").inc(ended)
                 outage = False
             except (psycopg.Error, psycopg_pool.PoolTimeout, HasuraError) as exc:
-                log.warning("sweep_failed", cause=repr(exc))
+                log.warning("sweep_failed", cause=told(exc))
                 outage = True
             await asyncio.sleep(EVERY)
 

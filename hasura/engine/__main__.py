@@ -25,6 +25,7 @@ from hasura.engine.serve.bodies import LARGEST_BODY
 from hasura.engine.serve.graceful import Server
 from hasura.engine.serve.ws_wire import Wire
 from hasura.engine.settings import Settings
+from telemetry import reporting
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -56,6 +57,7 @@ def main() -> None:
     given = _arguments()
     try:
         settings = Settings()
+        reporting.start("chat-sessions-engine")
         app = create_app(settings, only_when_ready=given.ready_fd is not None)
     except ValidationError as error:
         _give_up("; ".join(map(_told, error.errors(include_input=False))))
@@ -81,12 +83,16 @@ def main() -> None:
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
     engine: Engine = app.state.engine
-    EngineServer(
+    server = EngineServer(
         config,
         begin=engine.begin_draining,
         drain_seconds=settings.graceful_shutdown_timeout,
         ready_fd=given.ready_fd,
-    ).run(sockets=[listener])
+    )
+    try:
+        server.run(sockets=[listener])
+    finally:
+        reporting.stop()
 
 
 def _arguments() -> argparse.Namespace:

@@ -14,6 +14,7 @@ from hasura.engine.execute import joins, run
 from hasura.engine.execute.operands import Inputs
 from hasura.engine.offload import aside, is_large, is_long
 from hasura.engine.plan.live import LivePlan
+from telemetry import traces
 
 if TYPE_CHECKING:
     from hasura.engine.document.parse import Operation
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from hasura.engine.prepared import Prepared, RoleSchema
     from hasura.engine.session import Session
     from hasura.engine.snapshot import Snapshot
+
+#: Characters of an operation's name in a trace; its client chose it.
+LONGEST_NAME = 100
 
 __all__ = ["GraphQLRequest", "LivePlan", "answer", "live", "plan_live", "read"]
 
@@ -32,6 +36,17 @@ async def answer(snapshot: Snapshot, pools: Pools, session: Session, request: Gr
         EngineError: the request is refused, or failed; nothing of it has been done (but see ``run.write``).
     """
     operation = await read(request)
+    if not traces.on():
+        return await _answer(snapshot, pools, session, request, operation)
+    name = operation.node.name.value[:LONGEST_NAME] if operation.node.name else ""
+    attributes = {"graphql.operation.type": operation.kind, "graphql.operation.name": name}
+    with traces.span(f"{operation.kind} {name}".strip(), attributes=attributes):
+        return await _answer(snapshot, pools, session, request, operation)
+
+
+async def _answer(
+    snapshot: Snapshot, pools: Pools, session: Session, request: GraphQLRequest, operation: Operation
+) -> bytes:
     with bounded_depth():
         if operation.kind == "subscription":
             raise ValidationFailed("subscriptions are not supported over HTTP, use websockets instead")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -26,13 +27,21 @@ class Stack:
     :param database_url: of a migrated database.
     :param folder: for data and logs.
     :param model_url: of an OpenAI-compatible server; without it the built-in assistant answers.
+    :param environment: of all three, besides.
     :param redis_url: for backend and web UI; without it they keep what they share elsewhere.
     """
 
     def __init__(
-        self, database_url: str, folder: Path, *, model_url: str | None = None, redis_url: str | None = None
+        self,
+        database_url: str,
+        folder: Path,
+        *,
+        model_url: str | None = None,
+        redis_url: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
+        self._for_all = dict(environment or {})
         self._ports = {name: free_port() for name in ("engine", "backend", "webapp")}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         engine, backend, webapp = (self.url(name) for name in self._ports)
@@ -117,7 +126,7 @@ class Stack:
 
     def _environment(self, name: str) -> dict[str, str]:
         others = {key: value for key, value in os.environ.items() if not key.startswith(("CHAT_", "HASURA_"))}
-        return others | self._environments[name]
+        return others | self._for_all | self._environments[name]
 
     def log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text(errors="replace")

@@ -3,7 +3,7 @@
 from starlette.routing import Route, WebSocketRoute
 
 from webapp import login_cookie
-from webapp.routes import account, search, session_settings, transfer
+from webapp.routes import account, search, session_settings, traces, transfer
 from webapp.routes.history import history
 from webapp.routes.live_answer import live_answer
 from webapp.routes.metrics import metrics
@@ -15,6 +15,7 @@ ROUTES = [
     *account.ROUTES,
     *search.ROUTES,
     *session_settings.ROUTES,
+    *traces.ROUTES,
     *transfer.ROUTES,
     Route("/history/{session_id:uuid}", history),
     Route("/outbox", send, methods=["POST"]),

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from backend.services.hasura_client import HasuraError, NotFound
+from telemetry.safe import told
 from webapp import login_cookie
 from webapp.routes.refusals import SIGN_IN_FIRST, refuse, refuse_with, words_of_request
 from webapp.services import services
@@ -114,7 +115,7 @@ async def _deliver(login_id: str, delivery: Delivery) -> None:
             try:
                 await _remove_empty(login_id, session_id)
             except (SignedOut, HasuraError, ApiError) as exc:
-                log.warning("an empty session stays", cause=repr(exc))
+                log.warning("an empty session stays", cause=told(exc))
         raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -10,8 +11,12 @@ from uuid import UUID
 
 import httpx2
 
+from telemetry import traces
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,10 @@ class Api:
 
     def __init__(self, url: str, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._http = httpx2.AsyncClient(
-            base_url=url, timeout=httpx2.Timeout(15, connect=3), transport=transport
+            base_url=url,
+            timeout=httpx2.Timeout(15, connect=3),
+            transport=transport,
+            event_hooks={"request": [_carry_trace]},
         )
 
     async def __aenter__(self) -> Self:
@@ -223,10 +231,11 @@ class Api:
             raise ApiUnavailable(503, "The chat server cannot be reached.") from exc
 
     async def _begin(self, token: str, path: str, body: dict[str, str] | None = None) -> None:
-        async with self._events("POST", path, token, json=body) as events:
-            async for event in events:
-                if event.event == "turn":
-                    return
+        with traces.span(f"POST {_ID.sub('{id}', path)}", "client"):
+            async with self._events("POST", path, token, json=body) as events:
+                async for event in events:
+                    if event.event == "turn":
+                        return
         raise ApiUnavailable(503, "The chat server hung up.")
 
     @asynccontextmanager
@@ -262,14 +271,19 @@ class Api:
         timeout: float = 15,  # noqa: ASYNC109  the HTTP client's own
     ) -> httpx2.Response:
         try:
-            answer = await self._http.request(
-                method, path, json=body, headers=headers, timeout=httpx2.Timeout(timeout, connect=3)
-            )
+            with traces.span(f"{method} {_ID.sub('{id}', path)}", "client"):
+                answer = await self._http.request(
+                    method, path, json=body, headers=headers, timeout=httpx2.Timeout(timeout, connect=3)
+                )
         except httpx2.TransportError as exc:
             raise ApiUnavailable(503, "The chat server cannot be reached.") from exc
         if answer.is_error:
             raise _refusal(answer)
         return answer
+
+
+async def _carry_trace(request: httpx2.Request) -> None:
+    request.headers.update(traces.outgoing())
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from backend.services.hasura_client import HasuraError
+from telemetry.safe import told
 from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
 from webapp.state.auth import Auth, sign_in_address
@@ -93,7 +94,7 @@ class Page(rx.State, mixin=True):
                                 return
                             yield state
             except RedisError as exc:
-                log.warning("the state is out of reach", cause=repr(exc))
+                log.warning("the state is out of reach", cause=told(exc))
                 await asyncio.sleep(1)
             else:
                 return

@@ -18,6 +18,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from backend.services.hasura_client import HasuraError
+from telemetry.safe import told
 from webapp.services import services
 from webapp.services.logins import SignedOut
 from webapp.state.auth import login_id_of
@@ -120,7 +121,7 @@ class SessionList(Page, mixin=True):
                         async with self:  # whoever is cancelled before this has told nothing
                             self._told, self._told_to = rows, socket
             except RedisError as exc:
-                log.warning("the state is out of reach", cause=repr(exc))
+                log.warning("the state is out of reach", cause=told(exc))
                 await asyncio.sleep(1)
             else:
                 return

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from backend.services.hasura_client import HasuraError
+from telemetry.safe import told
 from webapp.services import services
 from webapp.services.logins import SignedOut
 from webapp.state.calls import follow
@@ -55,5 +56,5 @@ async def _watch(login_id: str, login: Login) -> None:
         except SignedOut:
             return  # and known to be
         except HasuraError as exc:
-            log.warning("whether a browser is signed in is not known", cause=repr(exc))
+            log.warning("whether a browser is signed in is not known", cause=told(exc))
             await asyncio.sleep(ASK_AGAIN)

@@ -12,6 +12,7 @@ from backend.services.hasura_client import (
     Unauthorized,
     Unavailable,
 )
+from telemetry.traces import current_trace_id
 from webapp.services.api import ApiError, ApiUnavailable
 
 if TYPE_CHECKING:
@@ -46,7 +47,13 @@ def explain(error: HasuraError | ApiError, words: Words) -> str:
             return words("errors.tokens-spent")
         case ApiError(status=429, retry_after=float(seconds) | int(seconds)):
             return words("errors.too-many", seconds=round(seconds) or 1)
-        case ApiError():
+        case ApiError() if error.status != 500:
             return error.detail  # the backend writes it for users
         case _:
-            return words("errors.unknown")
+            return f"{words('errors.unknown')} {report_id(words)}".strip()
+
+
+def report_id(words: Words) -> str:
+    """By which the operator finds it in the logs."""
+    trace_id = current_trace_id()
+    return words("errors.report", id=trace_id) if trace_id else ""

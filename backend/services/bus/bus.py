@@ -18,6 +18,7 @@ import orjson
 import structlog
 
 from backend.services.tasks import end
+from telemetry.safe import told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -158,7 +159,7 @@ class Bus(ABC):
                 await self._listen()
             except BusDown as exc:
                 self.connected = False
-                log.warning("bus_down", cause=repr(exc.__cause__))
+                log.warning("bus_down", cause=told(exc.__cause__))
             if asyncio.get_running_loop().time() - started > _LONGEST_WAIT:
                 wait = 0.1
             await asyncio.sleep(random.uniform(0.5, 1.0) * wait)  # noqa: S311

@@ -22,6 +22,7 @@ from backend.services.hasura_client.errors import (
     from_graphql,
 )
 from backend.services.hasura_client.operations import Operation
+from telemetry.safe import told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -86,7 +87,7 @@ class LiveQueries:
                     raise error from exc
                 log.warning("live_query_interrupted", cause=type(error).__name__)
             except (TransportError, TimeoutError, OSError) as exc:
-                log.warning("live_query_interrupted", cause=repr(exc))
+                log.warning("live_query_interrupted", cause=told(exc))
             self._transport.observer.interrupted()
             await self._raise_if_refused(token)
             failures += 1

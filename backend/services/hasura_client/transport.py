@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx2
 import stamina
-import structlog
 from gql.transport.exceptions import TransportError
 from gql.transport.httpx import HTTPXAsyncTransport
 from graphql import FieldNode, OperationDefinitionNode
@@ -22,6 +21,7 @@ from backend.services.hasura_client.errors import (
 )
 from backend.services.hasura_client.observer import Observer, Unobserved
 from backend.services.hasura_client.operations import Operation
+from telemetry import traces
 
 ATTEMPTS = 3
 CONNECTIONS = 100
@@ -81,7 +81,8 @@ class Transport:
     async def _observed(self, token: str, request: Operation) -> dict[str, Any]:
         started, outcome = time.perf_counter(), "Cancelled"
         try:
-            data = await self._once(token, request)
+            with traces.span(f"GraphQL {request.name}", "client", {"graphql.operation.name": request.name}):
+                data = await self._once(token, request)
             outcome = "ok"
         except HasuraError as exc:
             outcome = type(exc).__name__
@@ -92,9 +93,7 @@ class Transport:
             self.observer.answered(request.name, time.perf_counter() - started, outcome)
 
     async def _once(self, token: str, request: Operation) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {token}"}
-        if trace_id := structlog.contextvars.get_contextvars().get("trace_id"):
-            headers["x-request-id"] = str(trace_id)  # Hasura's own name for it, in its logs
+        headers = {"Authorization": f"Bearer {token}"} | traces.outgoing()
         try:
             async with asyncio.timeout(self._timeout):
                 result = await self._http.execute(request, extra_args={"headers": headers})

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509 import load_pem_x509_certificate
 
+from telemetry.safe import told
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
@@ -121,7 +123,7 @@ class FetchedKeys:
             response.raise_for_status()
             keys = jwt.PyJWKSet.from_dict(response.json()).keys
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, AttributeError, jwt.PyJWTError) as error:
-            log.warning("Error fetching JWK", error=f"{type(error).__name__}: {error}")
+            log.warning("Error fetching JWK", error=told(error))
             return SHORTEST_LIFETIME
         self._keys = tuple(
             Key(key.key, FAMILIES[_FAMILY_OF_JWK[key.key_type]], key.key_id)

@@ -19,6 +19,7 @@ import orjson
 from hasura.engine.errors import DatabaseUnavailable, DataException
 from hasura.engine.execute.failures import translated
 from hasura.engine.execute.statement import row, rows
+from telemetry import traces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,12 +45,13 @@ _LONGEST = 20_000
 class _Request:
     """One of those who wait: the texts of its operands, where its answer goes, and the run that it is in."""
 
-    __slots__ = ("answer", "run", "texts")
+    __slots__ = ("answer", "run", "span", "texts")
 
     def __init__(self, texts: list[str | None], answer: asyncio.Future[Answer]) -> None:
         self.texts = texts
         self.answer = answer
         self.run: _Run | None = None
+        self.span = traces.here()
 
 
 class _Run:
@@ -157,7 +159,8 @@ class SharedRead:
 
     async def _settle(self, pool: Pool, requests: Sequence[_Request]) -> None:
         try:
-            answers = await self._all(pool, [request.texts for request in requests])
+            with traces.shared("shared read", [request.span for request in requests]):
+                answers = await self._all(pool, [request.texts for request in requests])
         except DatabaseUnavailable as problem:
             for request in requests:
                 _fail(request, problem)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from hasura.engine.errors import DatabaseUnavailable, EngineError
+from telemetry import traces
 
 from .cohorts import Cohort, Cohorts, News, Subscriber, digest
 
@@ -147,7 +148,8 @@ class Poller:
         # Who joins a cohort from here on knows something newer than what is being asked for.
         asking = {cohort.id: list(cohort.members) for cohort in batch}
         try:
-            answers = await self._statement.run(list(asking), [cohort.variables for cohort in batch])
+            with traces.begun("live query refresh", {"hasura.cohorts": len(batch)}):
+                answers = await self._statement.run(list(asking), [cohort.variables for cohort in batch])
         except DatabaseUnavailable:
             # They keep what they have seen, and wait: the next refresh that succeeds brings them up to date.
             self._retry = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +149,8 @@ class LiveQueries:
             announced=lambda: self._feed.announces(plan.tables),
             keys={key.table: key.column for key in plan.keys},
         )
-        task = asyncio.create_task(poller.run(), name="livequery-poller")
+        # It serves whoever comes later too: its work is no part of this request, in traces and in logs.
+        task = asyncio.create_task(poller.run(), name="livequery-poller", context=contextvars.Context())
         self._pollers[plan.sql] = running = _Running(poller, plan.tables, task)
         task.add_done_callback(lambda _: self._give_up(plan.sql, running))
         return running

@@ -16,6 +16,7 @@ from hasura.engine.errors import DatabaseUnavailable
 from hasura.engine.execute.pool import Pool
 from hasura.engine.live.queries import LiveQueries
 from hasura.engine.metadata.connection import Connection, connection
+from telemetry.sql import traced_cursors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -179,6 +180,7 @@ def pool(
     }
     if not prepares:
         kwargs["prepare_threshold"] = None
+    kwargs |= traced_cursors()
     return _Pool(
         conninfo,
         name=name,

@@ -8,6 +8,8 @@ import sys
 import orjson
 import structlog
 
+from telemetry import safe, sentry
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -23,7 +25,8 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[
             *_SHARED,
-            structlog.processors.dict_tracebacks,
+            sentry.report,
+            structlog.processors.ExceptionRenderer(safe.described),
             structlog.processors.JSONRenderer(serializer=orjson.dumps),
         ],
         logger_factory=structlog.BytesLoggerFactory(),
@@ -33,10 +36,10 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
+            foreign_pre_chain=[*_SHARED, sentry.report],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.dict_tracebacks,
+                structlog.processors.ExceptionRenderer(safe.described),
                 structlog.processors.JSONRenderer(),
             ],
         )

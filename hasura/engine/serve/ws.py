@@ -14,6 +14,7 @@ from hasura.engine import pipeline
 from hasura.engine.errors import EngineError, StartFailed
 from hasura.engine.live.queries import Subscription
 from hasura.engine.session import ADMIN
+from telemetry import traces
 
 from .bodies import LARGEST_USERS_BODY, BodyTooLarge
 from .headers import header_map
@@ -177,7 +178,7 @@ class Connection:
             refusal = StartFailed(f"more than {MOST_OPERATIONS} operations on one connection")
             self.tell(self._dialect.failed(operation, refusal))
         else:
-            run = self._operate(operation, request, self._session)
+            run = self._traced(operation, request, self._session)
             self._operations[operation] = self._loop.create_task(run, context=self._context)
 
     def _stop(self, operation: str) -> None:
@@ -186,6 +187,11 @@ class Connection:
             found.end()
         elif found is not None:
             found.cancel()
+
+    async def _traced(self, operation: str, request: GraphQLRequest, session: Session) -> None:
+        """A part of the connection's trace."""
+        with traces.served("socket operation", "", traces.current_trace_id() or "1", kind="consumer"):
+            await self._operate(operation, request, session)
 
     async def _operate(self, operation: str, request: GraphQLRequest, session: Session) -> None:
         subscription: Subscription | None = None

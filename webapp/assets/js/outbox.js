@@ -6,6 +6,7 @@
 // (for its author to decide) or "sent" (shown until the stored message is); next is when it is tried again. problem is
 // what the server said, or the name of a text (words.js).
 import { useEffect, useState, useSyncExternalStore } from "react";
+import { traceparent } from "$/public/js/trace.js";
 
 const USER = "chat-user";
 // How long what is sent is kept, for a page to show that has not heard of the stored message; and after one has (ms).
@@ -81,7 +82,9 @@ const remove = (owner, id) => {
 export const add = (owner, { id, sessionId, title, text, editOf }) => {
   const last = items(owner).at(-1)?.at ?? 0;
   const at = Math.max(Date.now(), last + 1);
-  const item = { id, sessionId, title, text, editOf, at, state: "pending", problem: "", tries: 0, next: 0 };
+  const item = {
+    id, sessionId, title, text, editOf, at, state: "pending", problem: "", tries: 0, next: 0, trace: traceparent(),
+  };
   localStorage.setItem(prefix(owner) + id, JSON.stringify(item));
   changed();
   deliver(owner);
@@ -108,10 +111,10 @@ export const forget = (owner, ids) => {
   deliver(owner);
 };
 
-const post = (path, body) =>
+const post = (path, body, trace) =>
   fetch(path, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...(trace && { traceparent: trace }) },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(PATIENCE),
   });
@@ -148,7 +151,7 @@ const trySend = async (owner, item) => {
       content: item.text,
       title: item.title,
       edit_of: item.editOf,
-    });
+    }, item.trace);
     if (answer.ok) {
       update(owner, item.id, { state: "sent", problem: "", next: Date.now() + KEEP_SENT });
       return;

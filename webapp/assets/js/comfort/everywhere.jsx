@@ -8,6 +8,7 @@ import { Announcer, say } from "$/public/js/comfort/announcer.jsx";
 import { Help } from "$/public/js/comfort/help.jsx";
 import { useShortcuts } from "$/public/js/comfort/shortcuts.js";
 import { THEMES, useTheme, useThemeEverywhere } from "$/public/js/comfort/theme.js";
+import { followTraces } from "$/public/js/trace.js";
 import { PaletteOpener } from "$/public/js/palette/opener.jsx";
 import { useWords } from "$/public/js/words.js";
 
@@ -26,12 +27,22 @@ export function Everywhere() {
     document.documentElement.classList.remove("untranslated"); // webapp/first_paint.py
   }, [t]);
 
+  useEffect(followTraces, []);
+
   useEffect(() => {
     navigator.serviceWorker?.register("/sw.js").catch(() => {}); // private windows and plain http have none
   }, []);
 
   useEffect(() => {
-    const fail = () => toast(t("errors.failure"), { id: "failure" });
+    const fail = ({ detail: id }) =>
+      toast(t("errors.failure"), {
+        id: "failure",
+        duration: 20000,
+        ...(id && {
+          description: t("errors.report", { id }),
+          action: { label: t("errors.report.copy"), onClick: () => navigator.clipboard?.writeText(id) },
+        }),
+      });
     window.addEventListener(FAILURE, fail);
     return () => window.removeEventListener(FAILURE, fail);
   }, [t]);
