@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from webapp import first_paint
 from webapp.components import Everywhere, Mishap
-from webapp.failures import report_failure
+from webapp.failures import report_failure, report_page_failure
 from webapp.front_door import FrontDoor
 from webapp.guard import Guard, content_security_policy
 from webapp.measuring import Measure, MeasureEvents, connected_tabs
@@ -86,6 +86,7 @@ app = rx.App(
     ],
     toaster=rx.toast.provider(position="top-center", rich_colors=False, visible_toasts=3),
     backend_exception_handler=report_failure,
+    frontend_exception_handler=report_page_failure,
     api_transformer=[Starlette(routes=ROUTES), guarded],
 )
 # Instead of Reflex's own, which shows a stack trace.

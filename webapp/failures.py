@@ -1,7 +1,8 @@
-"""What happens when a handler fails in a way that nobody foresaw."""
+"""What happens when a handler, or a page, fails in a way that nobody foresaw."""
 
 # No postponed annotations here: Reflex evaluates these in a module of its own.
 import json
+import re
 
 import reflex as rx
 import structlog
@@ -9,6 +10,11 @@ from reflex.event import EventSpec
 
 from telemetry import traces
 from webapp.services import services
+
+#: What a browser calls an error; what it says besides may be what somebody wrote.
+_NAME = re.compile(r"\b[A-Z][A-Za-z]*(?:Error|Exception)\b")
+#: Browsers say it of every page whose parts measure themselves; nothing has failed.
+_HARMLESS = "ResizeObserver loop"
 
 log = structlog.get_logger("webapp")
 
@@ -20,3 +26,11 @@ def report_failure(exception: Exception) -> EventSpec:
     # The page words it (everywhere.jsx).
     told = json.dumps({"detail": traces.current_trace_id() or ""})
     return rx.call_script(f"window.dispatchEvent(new CustomEvent('chat-failure', {told}))")
+
+
+def report_page_failure(exception: Exception) -> None:
+    """What a page says of itself, which anybody may write: the log gets the name of the error."""
+    told = str(exception)
+    if _HARMLESS not in told:
+        name = _NAME.search(told[:1000])
+        log.error("a page failed", error=name[0] if name else "unknown")

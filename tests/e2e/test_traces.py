@@ -11,6 +11,8 @@ from playwright.async_api import expect
 from tests.e2e.stack import Stack
 from tests.telemetry.collector import Received, Span, receiving
 
+QUESTION = "What does one click cost?"
+
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Received]:
@@ -50,16 +52,51 @@ async def test_one_click_is_one_trace_from_the_browser_to_sql(
 ) -> None:
     ada = await visitors(traced_stack)
     page = await ada.register()
-    await page.get_by_test_id("message-input").fill("What does one click cost?")
+    await page.get_by_test_id("message-input").fill(QUESTION)
     await page.get_by_test_id("message-input").press("Enter")
     await expect(page.get_by_test_id("message")).to_have_count(2)
 
     def whole(spans: list[Span]) -> bool:
         trace = trace_with(spans, "chat-sessions-webapp", "POST /outbox")
-        return {"chat-sessions-browser"} <= {span.service for span in trace} and any(
-            span.name == "answer" for span in trace
+        return {"answer", "key message-input"} <= {span.name for span in trace} and any(
+            span.name.endswith(".mark_read") for span in trace
         )
 
     spans = await asyncio.to_thread(collector.until, whole)
     trace = trace_with(spans, "chat-sessions-webapp", "POST /outbox")
-    print("\n".join(" < ".join(f"{e.service[14:]}:{e.name}" for e in way_up(s, trace)) for s in trace))
+    ways = {
+        tuple(f"{each.service[14:]} {each.name}" for each in reversed(way_up(span, trace))) for span in trace
+    }
+    asked = (
+        "browser key message-input",
+        "webapp POST /outbox",
+        "webapp POST /api/chat",
+        "backend POST /api/chat",
+    )
+    # The question, and then the answer, which goes on after the request that began it.
+    for way in (
+        (*asked, "backend GraphQL AddMessage"),
+        (*asked, "backend answer", "backend GraphQL UpdateMessage"),
+    ):
+        operation = way[-1].rpartition(" ")[2]
+        verb = {"AddMessage": "INSERT", "UpdateMessage": "UPDATE"}[operation]
+        assert (
+            *way,
+            "engine POST /v1/graphql",
+            f"engine mutation {operation}",
+            f"engine {verb} public.chat_messages",
+        ) in ways
+    # An event of Reflex, likewise.
+    assert any(
+        way[0] == asked[0]
+        and way[1].endswith(".mark_read")
+        and way[-1] == "engine INSERT public.chat_read_marks"
+        for way in ways
+    )
+    statements = [span for span in spans if span.attributes.get("db.system.name") == "postgresql"]
+    assert all("db.query.text" in span.attributes for span in statements)
+    logged = traced_stack.log("backend") + traced_stack.log("engine")
+    assert trace[0].trace_id in traced_stack.log("backend")
+    assert trace[0].trace_id in traced_stack.log("engine")
+    for told in (logged, str(spans)):
+        assert QUESTION not in told
