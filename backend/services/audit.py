@@ -11,6 +11,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from backend.services.tasks import end
+from telemetry.safe import told
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -49,7 +50,7 @@ class AuditLog:
                 await connection.execute("SET LOCAL lock_timeout = '2s'")
                 row = await (await connection.execute("SELECT watch_permissions()")).fetchone()
         except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
-            log.warning("permissions_not_watched", cause=repr(exc))
+            log.warning("permissions_not_watched", cause=told(exc))
             return False
         return row is not None and row[0] is True
 
