@@ -36,6 +36,19 @@ SOCKETS: Final = Rule("sockets", "limit_sockets", 60)
 NAMES: Final = Rule("names", "login_attempts", 300)
 CONFIRMATIONS: Final = Rule("confirmations", "login_attempts", 300)
 FRAMES: Final = Rule("frames", "limit_frames", 60, shared=False)
+RULES: Final = (
+    REQUESTS,
+    MESSAGES,
+    SEARCHES,
+    EXPORTS,
+    IMPORTS,
+    SIGN_INS,
+    REFRESHES,
+    SOCKETS,
+    NAMES,
+    CONFIRMATIONS,
+    FRAMES,
+)
 
 #: Of a request's scope: who it is from, where its token is good. To read one costs more than all else here.
 USER: Final = "chat-sessions.user"

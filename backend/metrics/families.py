@@ -6,16 +6,19 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+
+from backend.services.assistant_errors import AssistantError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from backend.services.assistant_errors import AssistantError
+# When each series began is of no use here, and would double their number.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 #: Seconds. A request takes milliseconds; where it waits for something, as long as the settings allow.
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -85,7 +88,7 @@ class Metrics:
         )
         self.messages = Counter(
             "chat_messages_total",
-            "Messages that users sent through this process, again counted again, and answers that it ended.",
+            "Messages that users sent (one that is sent again counts again), and answers that ended.",
             ["role"],
             registry=registry,
         )
@@ -133,7 +136,10 @@ class Metrics:
             registry=registry,
         )
         self.swept = Counter(
-            "chat_swept_total", "What those looks ended or removed.", ["sweep"], registry=registry
+            "chat_swept_total",
+            "What sweeps ended or removed: answers; chats that went for good.",
+            ["sweep"],
+            registry=registry,
         )
         self.pool_waits = Histogram(
             "chat_pool_wait_seconds",
@@ -156,6 +162,8 @@ class Metrics:
         for kind in ("prompt", "completion"):
             self.tokens.labels(kind)
         self.errors.labels("internal")
+        for error in AssistantError.__subclasses__():
+            self.answer_failures.labels(error.kind)
 
     # What the GraphQL client tells (`hasura_client.Observer`).
 

@@ -1,4 +1,7 @@
-"""What the services know anyway, read at each scrape: it costs no request anything."""
+"""What the services know anyway, read at each scrape: it costs no request anything.
+
+Read in a thread beside the event loop: what changes meanwhile is copied first, in one step of Python's.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from backend.route_limits import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +50,8 @@ class State(Collector):
         refused = CounterMetricFamily(
             "chat_limits_refused", "Requests that a limit refused, by its name.", labels=["limit"]
         )
-        for name, number in services.limits.refused.items():
+        never = {rule.name: 0 for rule in RULES}
+        for name, number in (never | services.limits.refused).items():
             refused.add_metric([name], number)
         yield refused
         yield GaugeMetricFamily(
@@ -65,18 +71,30 @@ class State(Collector):
         connections.add_metric(["used"], size - idle)
         connections.add_metric(["idle"], idle)
         yield connections
-        yield GaugeMetricFamily("chat_db_pool_max", "Connections that the pool may have.", stats["pool_max"])
         yield GaugeMetricFamily(
-            "chat_db_pool_waiting", "Who waits for a connection.", stats.get("requests_waiting", 0)
+            "chat_db_pool_max", "Connections that the pool may have at most.", stats["pool_max"]
+        )
+        yield GaugeMetricFamily(
+            "chat_db_pool_waiting",
+            "Requests that wait for a connection now.",
+            stats.get("requests_waiting", 0),
         )
         for name, help_text, value in (
-            ("requests", "Connections that were asked for.", stats.get("requests_num", 0)),
-            ("waits", "Of those, how many had to wait.", stats.get("requests_queued", 0)),
-            ("wait_seconds", "How long they waited, together.", stats.get("requests_wait_ms", 0) / 1000),
-            ("timeouts", "Of those, how many waited in vain.", stats.get("requests_errors", 0)),
-            ("usage_seconds", "How long connections were used.", stats.get("usage_ms", 0) / 1000),
+            ("requests", "Requests for a connection to PostgreSQL.", stats.get("requests_num", 0)),
+            ("waits", "Requests for a connection that had to wait.", stats.get("requests_queued", 0)),
+            ("wait_seconds", "How long these waited, together.", stats.get("requests_wait_ms", 0) / 1000),
+            ("timeouts", "Requests for a connection that waited in vain.", stats.get("requests_errors", 0)),
+            ("usage_seconds", "How long connections were in use, together.", stats.get("usage_ms", 0) / 1000),
             ("connects", "Attempts to connect to PostgreSQL.", stats.get("connections_num", 0)),
-            ("connect_failures", "Of those, how many failed.", stats.get("connections_errors", 0)),
-            ("connections_lost", "Connections found broken.", stats.get("connections_lost", 0)),
+            (
+                "connect_failures",
+                "Attempts to connect to PostgreSQL that failed.",
+                stats.get("connections_errors", 0),
+            ),
+            (
+                "connections_lost",
+                "Connections to PostgreSQL that were found broken.",
+                stats.get("connections_lost", 0),
+            ),
         ):
             yield CounterMetricFamily(f"chat_db_pool_{name}", help_text, value)

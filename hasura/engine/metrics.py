@@ -11,7 +11,7 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from prometheus_client import Metric
+
+# When each series began is of no use here, and would double their number.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 #: Seconds.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -59,7 +62,7 @@ class Metrics:
         )
         self.refresh_cohorts = Histogram(
             "hasura_engine_refresh_cohorts",
-            "Cohorts (subscribers that ask the same) of such a batch.",
+            "Cohorts (subscribers that ask the same) that one statement refreshed.",
             ["kind"],
             buckets=_SIZES,
             registry=registry,
@@ -124,7 +127,7 @@ class Operations(Collector):
             labels=["kind", "root", "outcome"],
         )
         bounds = [*map(floatToGoString, _SECONDS), "+Inf"]
-        for key, counts in self._counts.items():
+        for key, counts in list(self._counts.items()):
             family.add_metric(
                 key, list(zip(bounds, accumulate(counts), strict=True)), sum_value=self._sums[key]
             )

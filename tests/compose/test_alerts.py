@@ -1,5 +1,6 @@
 """Each alert, provoked: promtool feeds Prometheus's own rule engine with series, and looks what fires."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.compose.test_observability import FOLDER
+from tests.compose.test_observability import FOLDER, ROOT
 from tests.conftest import tool
 
 ALERTS_FILE = FOLDER / "prometheus" / "alerts.yml"
@@ -281,6 +282,14 @@ def test_every_alert_is_provoked_here_and_says_what_it_means() -> None:
     for rule in RULES.values():
         assert rule["labels"]["severity"] in {"critical", "warning", "info"}
         assert rule["annotations"]["summary"].endswith(".")
+
+
+def test_the_page_says_of_every_alert_what_to_do() -> None:
+    page = (ROOT / "docs" / "observability.md").read_text()
+    rows = re.findall(r"^\| `([A-Z]\w+)` \| (\w+) \| ([^|]+) \| [^|]+ \|$", page, re.MULTILINE)
+    assert rows == [
+        (name, rule["labels"]["severity"], rule["annotations"]["summary"]) for name, rule in RULES.items()
+    ]
 
 
 def test_what_provokes_an_alert_makes_it_fire(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ class Bus(ABC):
 
     @property
     def subscribers(self) -> int:
-        return len(self._subscriptions())
+        return sum(map(len, list(self._topics.values())))
 
     async def __aenter__(self) -> Self:
         self._listener = asyncio.create_task(self._keep_listening(), name="bus")

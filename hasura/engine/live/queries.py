@@ -101,7 +101,7 @@ class LiveQueries:
 
     def pollers(self, *, streams: bool) -> list[Poller]:
         """Those of the streams, or of the live queries, that run."""
-        return [each.poller for each in self._pollers.values() if each.poller.streams is streams]
+        return [each.poller for each in list(self._pollers.values()) if each.poller.streams is streams]
 
     @property
     def listens(self) -> bool:

@@ -98,7 +98,7 @@ class Databases:
 
     def open_now(self) -> Mapping[str, Database]:
         """By the name of the source."""
-        return self._open
+        return dict(self._open)
 
     @property
     def metadata_url(self) -> str:

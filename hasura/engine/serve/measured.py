@@ -1,4 +1,7 @@
-"""What the engine knows anyway, read at each scrape; and what is watched beside requests."""
+"""What the engine knows anyway, read at each scrape; and what is watched beside requests.
+
+Read in a thread beside the event loop: what changes meanwhile is copied first, in one step of Python's.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,9 @@ class State(Collector):
             "hasura_engine_shared_reads", "Queries that were sent to PostgreSQL.", labels=["source"]
         )
         statements = CounterMetricFamily(
-            "hasura_engine_shared_read_statements", "Statements that they went in.", labels=["source"]
+            "hasura_engine_shared_read_statements",
+            "Statements that these went in, together with others of their shape.",
+            labels=["source"],
         )
         for name, each in self._engine.databases.open_now().items():
             waiting.add_metric([name], each.pool.reads_waiting)
@@ -113,23 +118,33 @@ class State(Collector):
         )
         gauges = {
             "pool_max": GaugeMetricFamily(
-                "hasura_engine_pool_max", "Connections that the pool may have.", labels=["source"]
+                "hasura_engine_pool_max", "Connections that the pool may have at most.", labels=["source"]
             ),
             "requests_waiting": GaugeMetricFamily(
-                "hasura_engine_pool_waiting", "Who waits for a connection.", labels=["source"]
+                "hasura_engine_pool_waiting", "Requests that wait for a connection now.", labels=["source"]
             ),
         }
         counters = {
             key: (CounterMetricFamily(f"hasura_engine_pool_{name}", text, labels=["source"]), scale)
             for key, name, text, scale in (
-                ("requests_num", "requests", "Connections that were asked for.", 1),
-                ("requests_queued", "waits", "Of those, how many had to wait.", 1),
-                ("requests_wait_ms", "wait_seconds", "How long they waited, together.", 0.001),
-                ("requests_errors", "timeouts", "Of those, how many waited in vain.", 1),
-                ("usage_ms", "usage_seconds", "How long connections were used.", 0.001),
+                ("requests_num", "requests", "Requests for a connection to PostgreSQL.", 1),
+                ("requests_queued", "waits", "Requests for a connection that had to wait.", 1),
+                ("requests_wait_ms", "wait_seconds", "How long these waited, together.", 0.001),
+                ("requests_errors", "timeouts", "Requests for a connection that waited in vain.", 1),
+                ("usage_ms", "usage_seconds", "How long connections were in use, together.", 0.001),
                 ("connections_num", "connects", "Attempts to connect to PostgreSQL.", 1),
-                ("connections_errors", "connect_failures", "Of those, how many failed.", 1),
-                ("connections_lost", "connections_lost", "Connections found broken.", 1),
+                (
+                    "connections_errors",
+                    "connect_failures",
+                    "Attempts to connect to PostgreSQL that failed.",
+                    1,
+                ),
+                (
+                    "connections_lost",
+                    "connections_lost",
+                    "Connections to PostgreSQL that were found broken.",
+                    1,
+                ),
             )
         }
         for name, stats in self._engine.pool_stats().items():
