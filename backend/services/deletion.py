@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Between two looks at all accounts, in seconds.
 EVERY = 600.0
+#: Messages, about, that one batch takes: others' deletes wait for its end.
+BATCH = 2000
 #: Between two batches, in seconds: the deletes of others come in between.
 PAUSE = 0.1
 #: How long a request to delete an account waits for it to be gone, in seconds; what is left then is the sweep's.
@@ -84,13 +86,13 @@ class Deletion:
     async def sweep(self) -> int:
         """How many chats were too old, or too long in the trash. Raises psycopg's errors."""
         await self._remove(None)
-        await self._until_none("audit", "SELECT expire_audit_log(%s)", [self._audit_days])
-        expired = await self._until_none("retention", "SELECT expire_chat_sessions()", [])
-        limits = [self._trash_days, self._max_days]
-        return expired + await self._until_none("purge", "SELECT purge_chat_sessions(%s, %s)", limits)
+        await self._until_none("audit", "SELECT expire_audit_log(%s, %s)", [self._audit_days, BATCH])
+        expired = await self._until_none("retention", "SELECT expire_chat_sessions(%s)", [BATCH])
+        limits = [self._trash_days, self._max_days, BATCH]
+        return expired + await self._until_none("purge", "SELECT purge_chat_sessions(%s, %s, %s)", limits)
 
     async def _remove(self, user_id: UUID | None) -> int:
-        return await self._until_none("erasure", "SELECT remove_deleted_accounts(%s)", [user_id])
+        return await self._until_none("erasure", "SELECT remove_deleted_accounts(%s, %s)", [user_id, BATCH])
 
     async def _until_none(
         self, process: str, statement: LiteralString, values: Sequence[UUID | int | None]
