@@ -85,10 +85,10 @@ def _fill_trash(db: psycopg.Connection, messages: int) -> None:
 
 def _run(url: str, senders: int, quiet: float, batch: int) -> None:
     context = multiprocessing.get_context("spawn")
-    ended, results = context.Event(), context.Queue()
-    people = context.Process(target=_people, args=(url, senders, ended, results))
+    warm, ended, results = context.Event(), context.Event(), context.Queue()
+    people = context.Process(target=_people, args=(url, senders, warm, ended, results))
     people.start()
-    time.sleep(2)  # connected and warm
+    warm.wait()
     began = time.perf_counter()
     time.sleep(quiet)
     purging = time.perf_counter()
@@ -96,7 +96,7 @@ def _run(url: str, senders: int, quiet: float, batch: int) -> None:
     ended.set()
     times = results.get()
     people.join()
-    said = Console()
+    said = Console(soft_wrap=True)
     said.print(f"\nbatches of about {batch:,} messages: the purge took {took:.1f} s")
     for what, samples in times.items():
         for name, since, until in (("quiet", began, purging), ("purge", purging, purging + took)):
@@ -126,16 +126,18 @@ async def _purge(url: str, batch: int) -> float:
         return time.perf_counter() - began
 
 
-def _people(url: str, senders: int, ended: Event, results: Any) -> None:
+def _people(url: str, senders: int, warm: Event, ended: Event, results: Any) -> None:
     async def both() -> dict[str, list[tuple[float, float]]]:
         times: dict[str, list[tuple[float, float]]] = {"send": [], "delete": []}
-        await asyncio.gather(*(_person(url, number, ended, times) for number in range(senders)))
+        await asyncio.gather(*(_person(url, number, warm, ended, times) for number in range(senders)))
         return times
 
     results.put(asyncio.run(both()))
 
 
-async def _person(url: str, number: int, ended: Event, times: dict[str, list[tuple[float, float]]]) -> None:
+async def _person(
+    url: str, number: int, warm: Event, ended: Event, times: dict[str, list[tuple[float, float]]]
+) -> None:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         cursor = await connection.execute(
             "SELECT session_id, user_id FROM chat_sessions WHERE title = 'open' ORDER BY id OFFSET %s LIMIT 1",
@@ -152,6 +154,8 @@ async def _person(url: str, number: int, ended: Event, times: dict[str, list[tup
             times["send"].append((began, time.perf_counter() - began))
             row = await cursor.fetchone()
             sent += 1
+            if sent == 50:
+                warm.set()
             if sent % 20 == 0 and row is not None:
                 began = time.perf_counter()
                 await connection.execute("DELETE FROM chat_messages WHERE id = %s", row)
