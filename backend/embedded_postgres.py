@@ -187,6 +187,8 @@ class EmbeddedPostgres:
             "random_page_cost": "1.1",
             "log_line_prefix": "",
             "log_checkpoints": "off",
+            # Not ERROR: its lines repeat values and rows. Whoever sent the statement is told, and logs what happened.
+            "log_min_messages": "log",
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

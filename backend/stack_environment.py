@@ -90,8 +90,9 @@ def _common(installation: Installation) -> dict[str, str]:
     others = {
         name: value for name, value in installation.environment.items() if not name.startswith(_GIVEN_BY_NAME)
     }
+    sentry = installation.environment.get("CHAT_SENTRY_DSN")
     # Without it a child's output waits in a buffer, and the last lines of a crash are lost.
-    return others | {"PYTHONUNBUFFERED": "1"}
+    return others | {"PYTHONUNBUFFERED": "1"} | ({"CHAT_SENTRY_DSN": sentry} if sentry else {})
 
 
 def _starting_with(installation: Installation, prefix: str) -> dict[str, str]:

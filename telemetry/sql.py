@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 _READ = 20_000
 _TOLD = 2_000
 _HIDDEN = re.compile(
-    r"""--[^\n]*|/\*.*?\*/            # comments
-    |[eEbBxXnN]?'(?:[^'\\]|''|\\.)*'  # strings
-    |\$(\w*)\$.*?\$\1\$               # strings in dollars
-    |(?<![\w.])\d+(?:\.\d+)?          # numbers, not those in names
+    r"""--[^\n]*|/\*.*?(?:\*/|\Z)             # comments
+    |[eE]'(?:[^'\\]|''|\\.)*(?:'|\Z)        # strings with escapes
+    |[bBxXnN]?'(?:[^']|'')*(?:'|\Z)         # other strings
+    |\$(\w*)\$.*?(?:\$\1\$|\Z)              # strings in dollars
+    |(?<![\w.])\d+(?:\.\d+)?               # numbers, not those in names
     """,
     re.DOTALL | re.VERBOSE,
 )

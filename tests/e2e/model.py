@@ -73,7 +73,11 @@ class Model:
             return StreamingResponse(_said(self.title), media_type="text/event-stream")
         self.asked += 1
         if self.status != 200:
-            return JSONResponse({"error": {"message": "out of order"}}, status_code=self.status)
+            # As some do: it repeats the key, and what it was asked.
+            told = (
+                f"out of order for {request.headers.get('authorization')}: {body['messages'][-1]['content']}"
+            )
+            return JSONResponse({"error": {"message": told}}, status_code=self.status)
         return StreamingResponse(self._stream(), media_type="text/event-stream")
 
     async def _stream(self) -> AsyncIterator[str]:

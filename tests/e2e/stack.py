@@ -128,6 +128,12 @@ class Stack:
         others = {key: value for key, value in os.environ.items() if not key.startswith(("CHAT_", "HASURA_"))}
         return others | self._for_all | self._environments[name]
 
+    def secret(self, name: str) -> str:
+        """A variable of the engine's, or the key that tokens are signed with: ``jwt``."""
+        environment = self._environments["engine"]
+        key: str = json.loads(environment["HASURA_GRAPHQL_JWT_SECRET"])["key"]
+        return key if name == "jwt" else environment[name]
+
     def log(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text(errors="replace")
 

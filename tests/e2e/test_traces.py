@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import httpx
 import pytest
 from playwright.async_api import expect
 
+from tests.e2e.conftest import PASSWORD
+from tests.e2e.model import Model
 from tests.e2e.stack import Stack
 from tests.telemetry.collector import Received, Span, receiving
 
 QUESTION = "What does one click cost?"
+KEY = "sk-canary-of-the-provider"
+ADD = "mutation ($object: chat_messages_insert_input!) { insert_chat_messages_one(object: $object) { id } }"
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +35,17 @@ def traced_stack(
     built_webapp: None,
     chromium: str,
     collector: Received,
+    model: Model,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
-    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
-    with Stack(e2e_database, tmp_path_factory.mktemp("traced-stack"), environment=environment) as running:
+    environment = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "CHAT_SENTRY_DSN": collector.url.replace("//", "//public@") + "/1",
+        "CHAT_LLM_API_KEY": KEY,
+    }
+    folder = tmp_path_factory.mktemp("traced-stack")
+    with Stack(e2e_database, folder, model_url=model.url, environment=environment) as running:
         yield running
 
 
@@ -48,7 +64,7 @@ def way_up(span: Span, trace: list[Span]) -> list[Span]:
 
 
 async def test_one_click_is_one_trace_from_the_browser_to_sql(
-    traced_stack: Stack, visitors, collector: Received
+    traced_stack: Stack, visitors: Any, collector: Received
 ) -> None:
     ada = await visitors(traced_stack)
     page = await ada.register()
@@ -93,8 +109,68 @@ async def test_one_click_is_one_trace_from_the_browser_to_sql(
     assert any(read in way_up(span, below) for span in below if span.name == "INSERT public.chat_read_marks")
     statements = [span for span in spans if span.attributes.get("db.system.name") == "postgresql"]
     assert all("db.query.text" in span.attributes for span in statements)
-    logged = traced_stack.log("backend") + traced_stack.log("engine")
-    assert trace[0].trace_id in traced_stack.log("backend")
-    assert trace[0].trace_id in traced_stack.log("engine")
-    for told in (logged, str(spans)):
-        assert QUESTION not in told
+    for service in ("backend", "engine"):
+        assert trace[0].trace_id in traced_stack.log(service)
+    assert_nothing_told(traced_stack, collector, QUESTION, PASSWORD, ada.name)
+
+
+async def test_no_log_span_or_report_has_content_or_a_secret(
+    traced_stack: Stack, collector: Received, model: Model, e2e_database: str
+) -> None:
+    name, session = f"name-{secrets.token_hex(4)}", str(uuid4())
+    web, engine = traced_stack.url("webapp"), f"{traced_stack.url('engine')}/v1/graphql"
+    async with httpx.AsyncClient(base_url=traced_stack.url("backend"), timeout=30) as api:
+        account = {"username": name, "password": "canary-password"}
+        user = (await api.post("/auth/register", json=account)).json()
+        assert (await api.post("/auth/login", json=account | {"password": "canary-wrong"})).status_code == 401
+        await api.post("/auth/refresh", json={"refresh_token": "canary-refresh"})
+        await api.post("/auth/register", json={"username": "canary " * 50, "password": ["canary"]})
+        await api.get("/auth/me", headers={"Authorization": "Bearer canary-token"})
+        api.headers["Authorization"] = f"Bearer {user['access_token']}"
+        await api.post("/api/chat/sessions/create", json={"session_id": session, "title": "canary title"})
+        await api.put(f"/api/chat/sessions/{session}", json={"title": "canary renamed"})
+        await api.post("/api/chat", content=b'{"canary": ')
+        await api.post("/api/chat", json={"session_id": "canary", "content": "canary\x00"})
+        await api.get("/api/chat/sessions/canary-path", params={"canary": "canary"})
+        ask = {"session_id": session, "content": "canary question"}
+        model.words = ["canary", " answer"]
+        answer = await api.post("/api/chat", json=ask, headers={"Accept": "application/json"})
+        assert answer.json()["reply"]["content"] == "canary answer"
+        for model.status in (401, 500, 400):
+            answer = await api.post("/api/chat", json=ask, headers={"Accept": "application/json"})
+            assert answer.status_code >= 500
+        await api.get("/api/chat/search", params={"q": "canary words"})
+        failing = (
+            ('{ chat_messages(where: {session_id: {_eq: "canary-uuid"}}) { id } }', {}),
+            ("query canary { canary }", {}),
+            ("{ canary ", {}),
+            (ADD, {"object": {"session_id": session, "content": "canary" * 20_000}}),
+            (ADD, {"object": {"session_id": str(uuid4()), "content": "canary"}}),
+        )
+        for query, variables in failing:
+            answer = await api.post(engine, json={"query": query, "variables": variables})
+            assert answer.json()["errors"]
+        admin = {"X-Hasura-Admin-Secret": traced_stack.secret("HASURA_GRAPHQL_ADMIN_SECRET")}
+        statement = f"SELECT 'canary'::int /* canary */; INSERT INTO users (username) VALUES ('canary{KEY}')"
+        run = {"type": "run_sql", "args": {"sql": statement}}
+        answer = await api.post(engine.replace("v1/graphql", "v2/query"), json=run, headers=admin)
+        assert answer.status_code == 400
+        outbox = {"owner": "canary", "session_id": session, "message_id": session, "content": "canary"}
+        await api.post(f"{web}/outbox", json=outbox, headers={"Origin": web})
+        last = (await api.post("/auth/logout", json={"refresh_token": user["refresh_token"]})).headers
+    ended = last["x-request-id"]
+    await asyncio.to_thread(collector.until, lambda spans: any(span.trace_id == ended for span in spans))
+    assert "reply_failed" in traced_stack.log("backend")
+    password = urlsplit(e2e_database).password
+    assert password
+    known = (user["access_token"], user["refresh_token"], KEY, password, *admin.values())
+    assert_nothing_told(traced_stack, collector, "canary", "eyJ", traced_stack.secret("jwt"), *known)
+
+
+def assert_nothing_told(stack: Stack, collector: Received, *words: str) -> None:
+    told = {service: stack.log(service) for service in ("engine", "backend", "webapp")}
+    told["collector"] = b"".join(collector.raw).decode(errors="replace")
+    for where, text in told.items():
+        for word in words:
+            at = text.find(word)
+            assert at < 0, f"{word} is told by {where}: {text[max(0, at - 400) : at + 200]}"

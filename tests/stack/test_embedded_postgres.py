@@ -223,3 +223,16 @@ def test_the_secrets_of_the_environment_do_not_reach_the_server(
     monkeypatch.setenv("HASURA_GRAPHQL_ADMIN_SECRET", "very secret")
     with server.running() as process:
         assert "HASURA_GRAPHQL_ADMIN_SECRET" not in psutil.Process(process.pid).environ()
+
+
+def test_its_log_has_neither_values_nor_rows(server: EmbeddedPostgres, place: Path) -> None:
+    with (place / "log").open("w+b") as log, server.running(output=log.fileno()):
+        with psycopg.connect(server.url("postgres"), autocommit=True) as db:
+            db.execute("CREATE TABLE t (a text CHECK (a = ''))")
+            with pytest.raises(psycopg.errors.CheckViolation, match="canary"):
+                db.execute("INSERT INTO t VALUES ('canary')")
+            with pytest.raises(psycopg.errors.InvalidTextRepresentation, match="canary"):
+                db.execute("SELECT 'canary'::int")
+        told = (place / "log").read_text()
+    assert "ready to accept connections" in told
+    assert "canary" not in told
