@@ -37,12 +37,21 @@ OPTIONAL_SECRETS = {"CHAT_LLM_API_KEY", "CHAT_METRICS_TOKEN", "PGADMIN_DEFAULT_P
 
 # What Hasura documents and our engine need not read: the console, and what the cli-migrations image adds.
 HASURA_ONLY = {
+    "HASURA_GRAPHQL_ENABLED_LOG_TYPES",
     "HASURA_GRAPHQL_ENABLE_CONSOLE",
     "HASURA_GRAPHQL_CONSOLE_ASSETS_DIR",
     "HASURA_GRAPHQL_ENABLE_TELEMETRY",
     "HASURA_GRAPHQL_DEV_MODE",
 }
-OBSERVABILITY = {"prometheus", "postgres-exporter", "grafana"}
+OBSERVABILITY = {"prometheus", "postgres-exporter", "grafana", "jaeger"}
+# Of every process of ours: telemetry/ reads them.
+TOLD = {
+    "CHAT_SENTRY_DSN",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+}
 ENGINE = ROOT / "hasura" / "engine" / "settings.py"
 
 
@@ -123,7 +132,7 @@ def test_redis_keeps_nothing_and_is_reached_from_inside_only() -> None:
 def test_the_backend_gets_every_required_setting_and_only_settings_that_it_knows() -> None:
     given = environment("backend")
     known = {variable_of(field): info for field, info in BackendSettings.model_fields.items()}
-    assert set(given) <= set(known)
+    assert set(given) <= set(known) | TOLD
     assert {name for name, info in known.items() if info.is_required()} <= set(given)
     BackendSettings.model_validate({
         "database_url": "postgresql://chat:secret@postgres/chat",
@@ -141,8 +150,8 @@ def test_every_setting_of_the_model_that_a_person_chooses_can_be_given() -> None
 def test_the_web_ui_gets_only_settings_that_it_knows_and_no_secret_but_for_prometheus() -> None:
     given = environment("webapp")
     in_rxconfig = {"CHAT_REDIS_URL"}
-    assert set(given) <= in_rxconfig | {f"CHAT_{field.upper()}" for field in WebappSettings.model_fields}
-    assert [name for name, value in given.items() if "$" in value] == ["CHAT_METRICS_TOKEN"]
+    assert set(given) <= in_rxconfig | TOLD | {f"CHAT_{field.upper()}" for field in WebappSettings.model_fields}
+    assert {name for name, value in given.items() if "$" in value} == {"CHAT_METRICS_TOKEN"} | TOLD
     assert f"webapp:{given['CHAT_DATA_DIR']}" in SERVICES["webapp"]["volumes"]
 
 

@@ -142,7 +142,7 @@ async def test_no_log_span_or_report_has_content_or_a_secret(
         await api.get("/api/chat/search", params={"q": "canary words"})
         failing = (
             ('{ chat_messages(where: {session_id: {_eq: "canary-uuid"}}) { id } }', {}),
-            ("query canary { canary }", {}),
+            ("query Probe { canary }", {}),
             ("{ canary ", {}),
             (ADD, {"object": {"session_id": session, "content": "canary" * 20_000}}),
             (ADD, {"object": {"session_id": str(uuid4()), "content": "canary"}}),
