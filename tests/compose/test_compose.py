@@ -150,7 +150,9 @@ def test_every_setting_of_the_model_that_a_person_chooses_can_be_given() -> None
 def test_the_web_ui_gets_only_settings_that_it_knows_and_no_secret_but_for_prometheus() -> None:
     given = environment("webapp")
     in_rxconfig = {"CHAT_REDIS_URL"}
-    assert set(given) <= in_rxconfig | TOLD | {f"CHAT_{field.upper()}" for field in WebappSettings.model_fields}
+    assert set(given) <= in_rxconfig | TOLD | {
+        f"CHAT_{field.upper()}" for field in WebappSettings.model_fields
+    }
     assert {name for name, value in given.items() if "$" in value} == {"CHAT_METRICS_TOKEN"} | TOLD
     assert f"webapp:{given['CHAT_DATA_DIR']}" in SERVICES["webapp"]["volumes"]
 
