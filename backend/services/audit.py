@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from psycopg_pool import AsyncConnectionPool
 
-#: Between two looks for the engine's table of permissions, in seconds: the first, and the longest.
-_FIRST, _LONGEST = 0.5, 600.0
+#: Between two looks for the engine's table of permissions, in seconds: the engine may be starting too.
+EVERY = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -39,19 +39,22 @@ class AuditLog:
             await end(self._task)
 
     async def _watch_permissions(self) -> None:
-        pause = _FIRST
-        while not await self._watches():
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST)
+        trouble = ""
+        while True:
+            try:
+                if await self._watches():
+                    return
+                trouble = ""
+            except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
+                if told(exc) != trouble:
+                    trouble = told(exc)
+                    log.warning("permissions_not_watched", cause=trouble)
+            await asyncio.sleep(EVERY)
 
     async def _watches(self) -> bool:
-        try:
-            async with self._pool.connection() as connection:
-                await connection.execute("SET LOCAL lock_timeout = '2s'")
-                row = await (await connection.execute("SELECT watch_permissions()")).fetchone()
-        except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
-            log.warning("permissions_not_watched", cause=told(exc))
-            return False
+        async with self._pool.connection() as connection:
+            await connection.execute("SET LOCAL lock_timeout = '2s'")
+            row = await (await connection.execute("SELECT watch_permissions()")).fetchone()
         return row is not None and row[0] is True
 
     async def sign_in_failed(self, username: str, address: str) -> None:
