@@ -45,7 +45,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
-                if scope["scheme"] == "https":  # told over plain HTTP it would be ignored
+                if scope.get("scheme") == "https":  # told over plain HTTP it would be ignored
                     headers["Strict-Transport-Security"] = _ENCRYPTED_FOR
                 headers["Content-Security-Policy"] = _NO_PAGE
                 if headers.get("content-type", "").startswith("text/html"):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 AT_ONCE = 4
 _KIND = 0x7475726E  # "turn": advisory locks of one kind, one for each user
 _LOCK = "SELECT set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(%s, hashtext(%s))"
+# Here and not through GraphQL: whoever waits for a connection waits for as long as this takes.
+_UNDER_WAY = "SELECT count(*) FROM chat_messages WHERE user_id = %s AND status = 'streaming'"
 _SPENT = """
 SELECT coalesce(sum(t.prompt_tokens + t.completion_tokens), 0),
        ceil(extract(epoch FROM (now.day + 1)::timestamp - now.moment))::integer
@@ -85,7 +87,8 @@ class Places:
             yield
 
     async def _refusal(self, connection: AsyncConnection, user: User) -> TooManyReplies | TokensSpent | None:
-        if await self._client.count_streaming(user.token) >= self._per_user:
+        row = await (await connection.execute(_UNDER_WAY, [user.id])).fetchone()
+        if row is None or row[0] >= self._per_user:
             return TooManyReplies()
         if self._tokens_per_day is None:
             return None

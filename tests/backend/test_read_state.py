@@ -69,16 +69,6 @@ async def test_a_new_version_is_current_until_another_is_chosen(
     assert await current(bob) == {}
 
 
-async def test_answers_under_way_are_counted_for_each_user(
-    hasura: HasuraClient, ada: Person, bob: Person, writer: Writer
-) -> None:
-    begun = [await writer.begin() for _ in range(2)]
-    assert await hasura.count_streaming(ada.access_token) == 2
-    assert await hasura.count_streaming(bob.access_token) == 0
-    await writer.end(begun[0].message_id)
-    assert await hasura.count_streaming(ada.access_token) == 1
-
-
 async def test_what_ended_unseen_is_unread_until_any_device_has_read_it(
     hasura: HasuraClient, ada: Person, session: UUID, writer: Writer
 ) -> None:

@@ -235,11 +235,6 @@ class MessageCalls:
         data = await self._transport.execute(token, operations.RATE_MESSAGE, variables, idempotent=True)
         return only(ChatMessage, data["rate_chat_message"], "no such answer")
 
-    async def count_streaming(self, token: str) -> int:
-        """How many answers of the user are being written, by whichever process."""
-        data = await self._transport.execute(token, operations.COUNT_STREAMING, idempotent=True)
-        return int(data["chat_messages_aggregate"]["aggregate"]["count"])
-
     async def mark_read(self, token: str, session_id: UUID, device_id: UUID, message_row_id: int) -> None:
         """Everything up to the row `message_row_id` was read on this device; a mark never goes back.
 

@@ -181,14 +181,6 @@ DELETE_MESSAGE = Operation(
     """
 )
 
-COUNT_STREAMING = Operation(
-    """
-    query CountStreaming {
-      chat_messages_aggregate(where: { status: { _eq: "streaming" } }) { aggregate { count } }
-    }
-    """
-)
-
 RENEW_ANSWER = Operation(
     """
     mutation RenewAnswer($where: chat_messages_bool_exp!, $set: chat_messages_set_input!) {
