@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
+import resource
 import signal
 import socket
 import sys
@@ -25,6 +27,8 @@ from telemetry import reporting
 SHUTDOWN_AFTER = 2
 #: Seconds in which one that takes over must be ready.
 READY_WITHIN = 30.0
+#: File descriptors that are asked for.
+MOST_FILES = 65_536
 
 
 def main() -> int:
@@ -79,6 +83,7 @@ def main() -> int:
         accept_for=settings.accept_after_sigterm,
         ready_fd=given.ready_fd,
     )
+    _prepare_for_many_connections()
     # uvicorn stops in good order, then raises the signal again for whoever handled it before: that is us, and it
     # was no failure.
     for stop in (signal.SIGTERM, signal.SIGINT):
@@ -88,6 +93,18 @@ def main() -> int:
     finally:
         reporting.stop()
     return 0
+
+
+def _prepare_for_many_connections() -> None:
+    # By default the collector looks through everything that a thousand connections hold again and again, each time
+    # while all of them wait.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 1_000)
+    # Each takes two file descriptors, its own and one to GraphQL; many systems give 1,024 to who does not ask for more.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _end(*_: object) -> None:

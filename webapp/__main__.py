@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import socket
 import sys
 
@@ -14,6 +15,9 @@ from webapp.build import FOLDER, reflex_environment
 from webapp.logs import configure_logs
 from webapp.settings import Settings
 from webapp.tracing import follow_events
+
+#: File descriptors that are asked for.
+MOST_FILES = 65_536
 
 
 def main() -> int:
@@ -45,8 +49,7 @@ def main() -> int:
     from webapp.app import app  # noqa: PLC0415
     from webapp.guard import LARGEST_BODY  # noqa: PLC0415
 
-    # The default of 700 new objects makes a full collection of all states' objects far too often.
-    gc.set_threshold(20_000, 50, 1_000)
+    _prepare_for_many_tabs()
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -65,6 +68,18 @@ def main() -> int:
     finally:
         reporting.stop()
     return 0
+
+
+def _prepare_for_many_tabs() -> None:
+    # The default of 700 new objects makes a full collection of all states' objects far too often.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 1_000)
+    # A tab takes a file descriptor, its browser one to GraphQL, an answer that is followed two; many systems give 1,024
+    # to who does not ask for more.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def _bind(host: str, port: int) -> socket.socket:

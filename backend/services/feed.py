@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,4 +193,4 @@ def _fingerprint(message: ChatMessage) -> bytes:
         None if streaming else message.content,
         message.chosen_at.isoformat(),
     ]
-    return hashlib.blake2b(json.dumps(seen, sort_keys=True).encode(), digest_size=8).digest()
+    return hashlib.blake2b(orjson.dumps(seen, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()

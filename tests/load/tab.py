@@ -154,6 +154,8 @@ class Tab:
         self.is_open = False
         self._browser.ledger.leave(self.name)
         self._leave_answers()
+        if self._marking is not None:
+            self._marking.cancel()
         tasks = [*self._tasks, *([self._reading] if self._reading else [])]
         for task in tasks:
             task.cancel()

@@ -37,6 +37,13 @@ async def test_twenty_tabs_that_find_the_token_ended_renew_it_once(
     assert backend.refreshes == 2
 
 
+async def test_when_all_browsers_come_back_at_once_each_one_s_token_is_kept(store: LoginStore) -> None:
+    browsers = range(1000)
+    await asyncio.gather(*(store.put(f"browser {n}", f"token {n}", now=n) for n in browsers))
+    kept = await asyncio.gather(*(store.get(f"browser {n}") for n in browsers))
+    assert kept == [f"token {n}" for n in browsers]
+
+
 async def test_a_restart_keeps_everybody_signed_in(backend: Backend, api: Api, store: LoginStore) -> None:
     login_id = await sign_in(Logins(store, api), api)
     after = Logins(store, api)

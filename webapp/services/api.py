@@ -104,6 +104,10 @@ class ApiUnavailable(ApiError):
     """The backend cannot be reached, or says that something it needs cannot."""
 
 
+#: Answers that are followed at the same time.
+MOST_STREAMS = 5_000
+
+
 class Api:
     """Pooled; one a process.
 
@@ -112,18 +116,25 @@ class Api:
     """
 
     def __init__(self, url: str, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        self._http = httpx2.AsyncClient(
-            base_url=url,
-            timeout=httpx2.Timeout(15, connect=3),
-            transport=transport,
-            event_hooks={"request": [_carry_trace]},
-        )
+        def client(limits: httpx2.Limits) -> httpx2.AsyncClient:
+            return httpx2.AsyncClient(
+                base_url=url,
+                timeout=httpx2.Timeout(15, connect=3),
+                limits=limits,
+                transport=transport,
+                event_hooks={"request": [_carry_trace]},
+            )
+
+        self._http = client(httpx2.Limits(max_connections=100, max_keepalive_connections=20))
+        # As many as there are answers under way in all tabs: no short call waits for one of these to end.
+        self._streams = client(httpx2.Limits(max_connections=MOST_STREAMS, max_keepalive_connections=20))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
+        await self._streams.aclose()
 
     async def login(self, username: str, password: str, visitor: Visitor) -> Tokens:
         return await self._tokens("/auth/login", {"username": username, "password": password}, visitor)
@@ -220,7 +231,7 @@ class Api:
         # Between two pieces: a large PDF is a while in the making.
         timeout = httpx2.Timeout(120, connect=3)
         try:
-            async with self._http.stream(
+            async with self._streams.stream(
                 method, path, headers=_bearer(token), content=content, timeout=timeout
             ) as answer:
                 if answer.status_code != 200:
@@ -246,7 +257,9 @@ class Api:
         # The first word of a slow model may take minutes; comments keep the line alive meanwhile.
         timeout = httpx2.Timeout(120, connect=3)
         try:
-            async with self._http.stream(method, path, headers=headers, timeout=timeout, **request) as answer:
+            async with self._streams.stream(
+                method, path, headers=headers, timeout=timeout, **request
+            ) as answer:
                 if answer.status_code != 200:
                     await answer.aread()
                     raise _refusal(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from uuid import UUID, uuid4
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Sessions that one call may change.
 MOST_AT_ONCE = 500
+#: Seconds between two looks at how many sessions lie where.
+COUNT_AGAIN = 2.0
 
 
 class ChangesOfMany(TypedDict, total=False):
@@ -221,11 +224,26 @@ class SessionCalls:
         return [read(CategoryCount, row) for row in data["chat_session_categories"]]
 
     async def watch_categories(self, token: str) -> AsyncGenerator[list[CategoryCount], None]:
-        """The same: now and after every change."""
-        told = None
-        # A view announces no changes, so that a live query of it would be polled, for everybody who looks at a list.
-        async with aclosing(self._live.watch(token, operations.WATCH_ANY_SESSION, {})) as changes:
-            async for _ in changes:
+        """The same: now and after every change, but not more often than every `COUNT_AGAIN` seconds: a message is
+        several changes of its session, and hardly ever one of its category.
+        """
+        told, changed = None, asyncio.Event()
+
+        async def listen() -> None:
+            # A view announces no changes: a live query of it would be polled, for everybody who looks at a list.
+            async with aclosing(self._live.watch(token, operations.WATCH_ANY_SESSION, {})) as changes:
+                async for _ in changes:
+                    changed.set()
+
+        listening = asyncio.create_task(listen())
+        listening.add_done_callback(lambda _: changed.set())
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                if listening.done():
+                    await listening
+                    return
                 try:
                     counts = await self.get_categories(token)
                 except Unavailable:
@@ -233,6 +251,10 @@ class SessionCalls:
                 if counts != told:
                     yield counts
                     told = counts
+                await asyncio.sleep(COUNT_AGAIN)
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
     async def _list_sessions(self, token: str, where: dict[str, Any], *, limit: int) -> list[ChatSession]:
         data = await self._transport.execute(
