@@ -18,7 +18,7 @@ import httpx
 from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-_STARTS_WITHIN = 40.0
+_STARTS_WITHIN = 120.0
 
 
 class Stack:

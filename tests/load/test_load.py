@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.load.plan import Plan
 from tests.load.report import report
 from tests.load.run import run
 from tests.load.world import World
 
 
+@pytest.mark.timeout(300)
 async def test_what_many_people_send_arrives_everywhere_exactly_once(world: World, plan: Plan) -> None:
     said: list[str] = []
     outcome = await run(world, plan, asyncio.Event(), said.append)

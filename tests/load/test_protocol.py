@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import orjson
+import pytest
 from playwright.async_api import async_playwright, expect
 
 from tests.load.browser import Browser
@@ -95,6 +96,10 @@ def _said_by(browser: Browser) -> Said:
     return shapes
 
 
+expect.set_options(timeout=30_000)
+
+
+@pytest.mark.timeout(300)
 async def test_a_simulated_tab_says_what_a_page_says(world: World, chromium: str) -> None:
     newcomers = [reader for reader in world.readers if not reader.login_id]
     home = world.url("webapp")
