@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -47,12 +48,15 @@ def main() -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - began:5.0f} s] {text}", flush=True)  # noqa: T201
 
+    outcome = Outcome(plan)
     with tempfile.TemporaryDirectory(prefix="chat-load-") as name:
         folder = Path(name)
         say(f"filling a database with the chats of {plan.people} people and starting everything")
         try:
             with World(folder, plan) as world:
-                outcome = uvloop.run(_run(world, plan, say))
+                uvloop.run(_run(world, outcome, say))
+        except Exception as exc:  # noqa: BLE001  what was measured by then is told all the same
+            outcome.findings.append(f"the run broke off: {exc!r}")
         finally:
             KEPT.mkdir(parents=True, exist_ok=True)
             for log in folder.glob("*.log"):
@@ -70,11 +74,11 @@ def main() -> int:
     return 1 if outcome.findings else 0
 
 
-async def _run(world: World, plan: Plan, say: object) -> Outcome:
+async def _run(world: World, outcome: Outcome, say: Callable[[str], None]) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    return await run(world, plan, stopping, say)  # type: ignore[arg-type]
+    await run(world, outcome, stopping, say)
 
 
 def _allow_files(wanted: int) -> None:

@@ -19,7 +19,7 @@ from tests.load.world import World
 @pytest.fixture(scope="session")
 def plan() -> Plan:
     """Two of those before the web UI are newcomers."""
-    return Plan(websocket=40, browser=40, seconds=10, ramp=3, haste=4, durable=False)
+    return Plan(websocket=30, browser=40, seconds=12, ramp=5, haste=3, durable=False)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from tests.load.run import Outcome
 
+#: Milliseconds, of 95 of 100 messages.
+PROMISED = 100
+
 
 def report(outcome: Outcome) -> str:
     return "\n".join(_lines(outcome))
@@ -50,6 +53,10 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         f"({figures.error_share:.2%}); broken promises: {len(outcome.findings)}. "
         f"{figures.frames / max(outcome.seconds, 1):,.0f} frames a second arrived."
     )
+    for what, times in figures.times.items():
+        if what.endswith("acknowledged"):
+            p95 = percentile(sorted(times), 0.95) * 1000
+            yield f"Promised are {PROMISED} ms at p95: {what} {'kept' if p95 < PROMISED else 'missed'} ({p95:.0f} ms)."
     yield ""
     yield "| service | CPU, of one core | MiB before | MiB with everybody | MiB at the end | per connection, KiB |"
     yield "|---|---|---|---|---|---|"

@@ -40,7 +40,7 @@ class Outcome:
     """What a run gave. Memory and CPU are by service, at the moments named."""
 
     plan: Plan
-    figures: Figures
+    figures: Figures = field(default_factory=Figures)
     sent: int = 0
     findings: list[str] = field(default_factory=list)
     connections: dict[str, int] = field(default_factory=dict)
@@ -52,10 +52,9 @@ class Outcome:
     own_cpu: float = 0.0
 
 
-async def run(world: World, plan: Plan, stopping: asyncio.Event, say: Callable[[str], None]) -> Outcome:
-    """Ends early, and in order, when `stopping` is set."""
-    figures = Figures()
-    outcome = Outcome(plan, figures)
+async def run(world: World, outcome: Outcome, stopping: asyncio.Event, say: Callable[[str], None]) -> None:
+    """Fills the `outcome`. Ends early, and in order, when `stopping` is set."""
+    plan, figures = outcome.plan, outcome.figures
     ledgers = [Ledger(figures, WEBSOCKET), Ledger(figures, WEB_UI)]
     chance = random.Random(plan.seed)  # noqa: S311  (it must repeat)
     # What lives for the whole run is looked through over and over otherwise.
@@ -85,14 +84,13 @@ async def run(world: World, plan: Plan, stopping: asyncio.Event, say: Callable[[
                 await verdict.settled(connection, ledgers)
                 for ledger in ledgers:
                     outcome.findings += verdict.findings(connection, ledger)
-            outcome.sent = sum(len(ledger.messages) for ledger in ledgers)
         finally:
+            outcome.sent = sum(len(ledger.messages) for ledger in ledgers)
             lag.cancel()
             for life in lives:
                 life.cancel()
             await asyncio.gather(*lives, return_exceptions=True)
             await asyncio.gather(*(user.leave() for user in users), return_exceptions=True)
-    return outcome
 
 
 async def _users(

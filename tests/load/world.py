@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
     from tests.load.plan import Plan
 
-#: All come from one address, and their number of answers at once is what is to be seen, not a limit's.
+#: All come from one address, and their number of answers at once is what is to be seen, not a limit's. What is limited
+#: for each user stays as it is.
 LIMITS = {
     "CHAT_LOGIN_ATTEMPTS_PER_ADDRESS": "1000000",
+    "CHAT_LIMIT_REFRESHES": "1000000",
+    "CHAT_LIMIT_SOCKETS": "1000000",
     "CHAT_REPLIES_AT_ONCE": "1000",
 }
 
@@ -95,9 +98,8 @@ class World(Stack):
     async def _keep_cookies(self) -> None:
         """What a web UI that ran before has left: the sign-ins of its browsers."""
         store = LoginStore(self._folder / "webapp" / "logins.sqlite3")
-        for reader in self.readers:
-            if reader.login_id:
-                await store.put(reader.login_id, reader.refresh_token, now=time.time())
+        known = [reader for reader in self.readers if reader.login_id]
+        await asyncio.gather(*(store.put(r.login_id, r.refresh_token, now=time.time()) for r in known))
 
     def _start_model(self) -> Callable[[], None]:
         self._model = subprocess.Popen(
