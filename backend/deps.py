@@ -15,6 +15,7 @@ from backend.metrics import Metrics
 from backend.route_limits import USER
 from backend.services.accounts import Accounts
 from backend.services.audit import AuditLog
+from backend.services.breakers import Breaker
 from backend.services.bus import Bus
 from backend.services.deletion import Deletion
 from backend.services.devices import Devices
@@ -53,6 +54,10 @@ class Services:
     origins: list[str]
     sweeper: Sweeper
     imports: Imports
+    #: Of GraphQL, and of the model where there is one.
+    breakers: tuple[Breaker, ...]
+    #: Seconds that an event of a WebSocket may take.
+    request_timeout: float
 
 
 def _services(connection: HTTPConnection) -> Services:

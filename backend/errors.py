@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from backend.allowed_methods import methods_of
 from backend.services import hasura_client as hasura
 from backend.services import places
+from backend.services.deadlines import DeadlineExceeded
 from backend.services.places import TooManyReplies
 from backend.services.rate_limits import LimitReached
 from backend.services.replies import ShuttingDown
@@ -181,6 +182,14 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
+class TooSlow(Problem):
+    status, slug, title = 504, "too-slow", "Not in time"
+    default = (
+        "This took longer than a request may. It was given up; what was to be written may have been: look,"
+        " or send it again with the same id."
+    )
+
+
 class ProblemDetails(BaseModel):
     """RFC 9457 problem details."""
 
@@ -205,8 +214,8 @@ class ProblemDetails(BaseModel):
 
 
 def documented(*problems: type[Problem]) -> dict[int | str, dict[str, Any]]:
-    """``responses`` of a route, for OpenAPI: what it may answer besides success, always including 503."""
-    every: tuple[type[Problem], ...] = (*problems, Unavailable)
+    """``responses`` of a route, for OpenAPI: what it may answer besides success, always including 503 and 504."""
+    every: tuple[type[Problem], ...] = (*problems, Unavailable, TooSlow)
     return {
         problem.status: {
             "description": problem.title,
@@ -229,6 +238,8 @@ def from_hasura(exc: hasura.HasuraError) -> Problem:
             return Conflict(_sentence(exc), **held)
         case hasura.InvalidInput():
             return Invalid(_sentence(exc))
+        case hasura.TooLate():
+            return TooSlow()
         case hasura.Unavailable(retry_after=retry_after):
             return Unavailable(retry_after=retry_after)
         case _:
@@ -250,6 +261,8 @@ def problem_of(exc: Exception) -> Problem:
             return TokensSpent(retry_after=retry_after)
         case ShuttingDown():
             return Unavailable("The server is restarting. Nothing was saved: send it again.")
+        case DeadlineExceeded():
+            return TooSlow()
         case psycopg.OperationalError() | psycopg_pool.PoolTimeout():
             return Unavailable(retry_after=5)
         case _:
@@ -264,6 +277,7 @@ EXPECTED = (
     TooManyReplies,
     places.TokensSpent,
     ShuttingDown,
+    DeadlineExceeded,
     psycopg.OperationalError,
     psycopg_pool.PoolTimeout,
 )

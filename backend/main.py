@@ -16,7 +16,7 @@ from backend import errors
 from backend.deps import Services
 from backend.metrics import Measure, Metrics, loop_lag
 from backend.metrics.state import State
-from backend.middleware import BodyLimit, Trace
+from backend.middleware import BodyLimit, Deadline, Trace
 from backend.route_limits import Limits
 from backend.routes import (
     account,
@@ -32,6 +32,7 @@ from backend.routes import (
     ws_status,
 )
 from backend.security_headers import SecurityHeaders
+from backend.services import deadlines
 from backend.services.accounts import Accounts
 from backend.services.audit import AuditLog
 from backend.services.bus import PostgresBus, RedisBus
@@ -132,7 +133,7 @@ def create_app(settings: Settings | None = None, *, ready_within: float | None =
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type", "traceparent", "x-request-id"],
+            allow_headers=["Authorization", "Content-Type", "traceparent", "x-request-id", deadlines.HEADER],
             expose_headers=[
                 "Retry-After",
                 "RateLimit-Limit",
@@ -142,6 +143,7 @@ def create_app(settings: Settings | None = None, *, ready_within: float | None =
                 "x-request-id",
             ],
         )
+    app.add_middleware(Deadline, seconds=settings.request_timeout)
     app.add_middleware(Trace)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Measure, metrics=measured)
@@ -217,6 +219,8 @@ async def _services(settings: Settings, measured: Metrics) -> AsyncIterator[Serv
             origins=settings.cors_origins,
             sweeper=sweeper,
             imports=Imports(),
+            breakers=(client.breaker, *((assistant.breaker,) if isinstance(assistant, LlmAssistant) else ())),
+            request_timeout=settings.request_timeout,
         )
         state = State(services)
         measured.registry.register(state)

@@ -1,4 +1,4 @@
-"""What wraps every request and WebSocket: a trace id and a line in the log, and a limit on a body."""
+"""What wraps every request and WebSocket: a trace id and a line in the log, and limits on a body and on the time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 
-from backend.errors import Problem, TooLarge
+from backend.errors import Invalid, Problem, TooLarge, TooSlow
+from backend.services import deadlines
 from telemetry import traces
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+_MILLISECONDS = re.compile(r"[1-9][0-9]{0,8}")
 
 log = structlog.get_logger("backend.access")
 
@@ -130,3 +133,35 @@ class BodyLimit:
             return message
 
         await self.app(scope, limited, send)
+
+
+class Deadline:
+    """Bounds a request until its answer begins; what streams then has bounds of its own.
+
+    A caller may ask for less, by `deadlines.HEADER`. 504 when it is over, and what was under way is cancelled.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        asked = Headers(scope=scope).get(deadlines.HEADER)
+        if asked is not None and not _MILLISECONDS.fullmatch(asked):
+            await Invalid(f"{deadlines.HEADER} is a number of milliseconds.").response()(scope, receive, send)
+            return
+        seconds = self.seconds if asked is None else min(self.seconds, int(asked) / 1000)
+        try:
+            async with deadlines.within(seconds, asked=asked is not None) as deadline:
+
+                async def answer(message: Message) -> None:
+                    if message["type"] == "http.response.start":
+                        deadline.lift()
+                    await send(message)
+
+                await self.app(scope, receive, answer)
+        except deadlines.DeadlineExceeded:
+            await TooSlow().response()(scope, receive, send)

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
 
     login_attempts: int = Field(10, ge=1)
     login_attempts_per_address: int = Field(100, ge=1)
+    request_timeout: float = Field(30.0, gt=0, le=3600)
     messages_per_minute: int = Field(240, ge=1)
     sockets_per_user: int = Field(20, ge=1)
     limit_requests: int = Field(1200, ge=1)

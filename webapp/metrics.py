@@ -14,8 +14,12 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from backend.services.hasura_client import STATES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from backend.services.hasura_client import Breaker
 
 # When each series began is of no use here, and would double their number.
 disable_created_metrics()
@@ -90,6 +94,19 @@ class Metrics:
             "Subscriptions that were cut off, and are tried again.",
             registry=registry,
         )
+        self.pool_waits = Histogram(
+            "chat_web_pool_wait_seconds",
+            "How long a request waited for a connection of the pool, or in vain: graphql.",
+            ["pool"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.breaker = Gauge(
+            "chat_web_breaker_state",
+            "1 for the state that the circuit breaker is in, else 0: closed, half_open or open.",
+            ["breaker", "state"],
+            registry=registry,
+        )
         self.reachable = Gauge(
             "chat_web_servers_reachable",
             "1 while GraphQL and the API answer; it is looked at while a page is open.",
@@ -115,6 +132,16 @@ class Metrics:
 
     def interrupted(self) -> None:
         self.interruptions.inc()
+
+    def waited(self, seconds: float, /) -> None:
+        self.pool_waits.labels("graphql").observe(seconds)
+
+    def watch_breaker(self, breaker: Breaker) -> None:
+        """Its state is read at each scrape."""
+        for state in STATES:
+            self.breaker.labels(breaker.name, state).set_function(
+                lambda state=state: float(breaker.state == state)
+            )
 
     async def watch_loop(self) -> None:
         """How late the event loop is: what all tabs wait for when somebody does not let go of it. Until cancelled."""

@@ -178,6 +178,9 @@ class Metrics:
     def interrupted(self) -> None:
         self.interruptions.inc()
 
+    def waited(self, seconds: float) -> None:
+        self.pool_waits.labels("graphql").observe(seconds)
+
     def ended(self, status: str, error: AssistantError | None, metadata: Mapping[str, Any]) -> None:
         """An answer, with what is saved of it."""
         self.answers.labels(status).inc()

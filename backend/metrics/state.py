@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from backend.route_limits import RULES
+from backend.services.breakers import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,7 @@ class State(Collector):
             int(services.limits.redis_down),
         )
         yield from self._pool()
+        yield from self._breakers()
 
     def _pool(self) -> Iterator[Metric]:
         # https://www.psycopg.org/psycopg3/docs/advanced/pool.html#pool-stats
@@ -98,3 +100,22 @@ class State(Collector):
             ),
         ):
             yield CounterMetricFamily(f"chat_db_pool_{name}", help_text, value)
+
+    def _breakers(self) -> Iterator[Metric]:
+        states = GaugeMetricFamily(
+            "chat_breaker_state",
+            "1 for the state that the circuit breaker is in, else 0: closed, half_open or open.",
+            labels=["breaker", "state"],
+        )
+        opened = CounterMetricFamily(
+            "chat_breaker_opened", "How often a circuit breaker opened.", labels=["breaker"]
+        )
+        refused = CounterMetricFamily(
+            "chat_breaker_refused", "What was not even tried, because it was open.", labels=["breaker"]
+        )
+        for breaker in self._services.breakers:
+            for state in STATES:
+                states.add_metric([breaker.name, state], float(breaker.state == state))
+            opened.add_metric([breaker.name], breaker.opened)
+            refused.add_metric([breaker.name], breaker.refused)
+        yield from (states, opened, refused)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from backend.deps import CurrentServices, Services
 from backend.migrations import SCHEMA_VERSION_QUERY, expected_version
+from backend.services.breakers import State as BreakerState
 from backend.services.bus import BusDown, RedisBus
 from backend.services.hasura_client import HasuraError
 
@@ -40,6 +41,9 @@ class Checks(BaseModel):
 class Readiness(BaseModel):
     status: Literal["ready", "degraded", "not ready", "draining"]
     checks: Checks
+    breakers: dict[str, BreakerState] = Field(
+        description="circuit breakers: `graphql`, and `model` where one is configured; `closed` is well"
+    )
 
 
 @router.get("/healthz", summary="The process is alive")
@@ -58,18 +62,26 @@ async def readyz(services: CurrentServices, response: Response) -> Readiness:
         _database(services), _graphql(services), _redis(services)
     )
     checks = Checks(database=database, graphql=graphql, schema_version=schema_version, redis=redis)
+    breakers = {breaker.name: breaker.state for breaker in services.breakers}
     if services.draining.begun:
-        return _not_ready("draining", checks, response)
+        return _not_ready("draining", checks, breakers, response)
     if {database, graphql, schema_version} == {"ok"}:
-        # Without Redis everything is still answered, later: out of service it would be worse.
-        return Readiness(status="ready" if redis != "down" else "degraded", checks=checks)
-    return _not_ready("not ready", checks, response)
+        # Without Redis everything is still answered, later, and without the model everything but questions: out of
+        # service it would be worse.
+        well = redis != "down" and breakers.get("model") in (None, "closed")
+        return Readiness(status="ready" if well else "degraded", checks=checks, breakers=breakers)
+    return _not_ready("not ready", checks, breakers, response)
 
 
-def _not_ready(state: Literal["not ready", "draining"], checks: Checks, response: Response) -> Readiness:
+def _not_ready(
+    state: Literal["not ready", "draining"],
+    checks: Checks,
+    breakers: dict[str, BreakerState],
+    response: Response,
+) -> Readiness:
     response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     response.headers["Retry-After"] = "2"
-    return Readiness(status=state, checks=checks)
+    return Readiness(status=state, checks=checks, breakers=breakers)
 
 
 class NeverReady(Exception):

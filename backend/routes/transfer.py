@@ -29,6 +29,7 @@ from backend.errors import (
 )
 from backend.route_limits import address_of
 from backend.routes.turn_answers import Accept, events
+from backend.services import deadlines
 from backend.services.transfer import exporting
 from backend.services.transfer.arriving import Imported, TooManyImports, arrive
 from backend.services.transfer.conversation import NotReadable
@@ -136,6 +137,7 @@ async def export_all(
 async def import_(
     request: Request, user: CurrentUser, services: CurrentServices, accept: Accept = ""
 ) -> Response:
+    deadlines.relax()  # a file takes as long as its sender takes
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(services.imports.place(user.id))

@@ -16,6 +16,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 
 from backend.errors import AssistantFailed, Conflict, Problem, from_hasura
+from backend.services import deadlines
 from backend.services.assistant_errors import AssistantError
 from backend.services.growth import Cursor, Gone
 from backend.services.hasura_client import ChatMessage, HasuraError
@@ -141,6 +142,7 @@ def _event(name: str, at: Cursor, data: dict[str, Any]) -> ServerSentEvent:
 
 
 async def _whole(services: Services, user: User, turn: Turn) -> JSONResponse:
+    deadlines.relax()  # an answer has its own
     try:
         async with aclosing(services.replies.events(user, turn)) as events:
             done = [event async for event in events if isinstance(event, Done)]

@@ -32,7 +32,7 @@ from backend.routes.ws_events import (
     Typing,
     TypingSeen,
 )
-from backend.services import feed, growth
+from backend.services import deadlines, feed, growth
 from backend.services.assistant_errors import AssistantError
 from backend.services.hasura_client import ChatMessage, HasuraError
 from backend.services.presence import Present, Room
@@ -116,7 +116,7 @@ class Talk:
             event = await self._socket.receive(CHAT_CLIENT)
             try:
                 with self._socket.span(event):
-                    async with self._socket.doing:
+                    async with deadlines.within(self._services.request_timeout), self._socket.doing:
                         await self._do(event)
             except EXPECTED as exc:
                 problem = problem_of(exc)

@@ -37,6 +37,18 @@ class RateLimited(AssistantError):
     message = "The model's provider is busy, or its quota is used up."
 
 
+class LeftAlone(AssistantError):
+    kind = "left_alone"
+    status = 503
+    message = "The model has failed several times in a row and is left alone for a moment."
+
+
+class Busy(AssistantError):
+    kind = "busy"
+    status = 503
+    message = "Too many answers are being written."
+
+
 class TooLong(AssistantError):
     kind = "too_long"
     message = "The model's provider refused the request: the conversation may be too long for it."

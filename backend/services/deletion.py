@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 EVERY = 600.0
 #: Messages, about, that one batch takes: others' deletes wait for its end.
 BATCH = 2000
+#: A batch that takes longer, in seconds, is given up and tried again at the next look.
+BATCH_WITHIN = 60.0
 #: Between two batches, in seconds: the deletes of others come in between.
 PAUSE = 0.1
 #: How long a request to delete an account waits for it to be gone, in seconds; what is left then is the sweep's.
@@ -100,7 +102,7 @@ class Deletion:
         """What the batches of `statement` come to. The audit log names the process."""
         total = 0
         while True:
-            async with self._pool.connection() as connection:
+            async with asyncio.timeout(BATCH_WITHIN), self._pool.connection() as connection:
                 await connection.execute("SELECT set_config('chat.process', %s, true)", [process])
                 row = await (await connection.execute(statement, values)).fetchone()
             if row is None or not row[0]:
@@ -116,6 +118,6 @@ class Deletion:
                 self._metrics.swept.labels("deletion").inc(chats)
                 if chats:
                     log.info("chats_expired", chats=chats)
-            except (psycopg.Error, psycopg_pool.PoolTimeout) as exc:
+            except (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError) as exc:
                 log.warning("deletion_failed", cause=told(exc))
             await asyncio.sleep(EVERY)

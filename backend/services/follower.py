@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from backend.services import deadlines
 from backend.services.assistant_errors import Interrupted
 from backend.services.broadcast import WANT_EVERY, say, topic_of
 from backend.services.bus import Lost
@@ -44,7 +45,9 @@ class Followers:
         growth = self._following.get(answer.message_id)
         if growth is None or growth.ended.is_set() or growth.run != _run_of(answer):
             growth = self._following[answer.message_id] = Growth.of(answer)
-            task = asyncio.create_task(self._run(answer, growth), name=f"follow-{answer.message_id}")
+            task = asyncio.create_task(
+                self._run(answer, growth), name=f"follow-{answer.message_id}", context=deadlines.detached()
+            )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return growth

@@ -13,6 +13,7 @@ import openai
 import stamina
 
 from backend.services import assistant_errors as errors
+from backend.services.breakers import Attempt, Breaker, BreakerOpen
 from backend.services.conversation import Conversation, Usage, estimated_tokens, within_budget
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 USAGE_WITHIN = 1.0
 #: A day, in seconds: whoever says more means never.
 LONGEST_RETRY_AFTER = 86_400
+#: After so many failures in a row the provider is left alone for so many seconds.
+FAILURES, LEFT_ALONE = 5, 10.0
 #: How a title is asked for; of question and answer go the first so many characters along, each, and no more of what
 #: comes back is read: a model may think aloud first.
 NAME_IT = (
@@ -63,6 +66,7 @@ class LlmAssistant:
             ),
             max_retries=0,
         )
+        self.breaker = Breaker("model", failures=FAILURES, seconds=LEFT_ALONE, judge=_judged)
         #: Whether the server takes `stream_options`, by which it tells what an answer took.
         self._ask_usage = True
 
@@ -70,6 +74,14 @@ class LlmAssistant:
         await self._client.close()
 
     async def answer(self, conversation: Conversation) -> AsyncGenerator[str | Usage, None]:
+        with self._attempt() as attempt:
+            async with aclosing(self._answer(conversation)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, str):
+                        attempt.answered()
+                    yield piece
+
+    async def _answer(self, conversation: Conversation) -> AsyncGenerator[str | Usage, None]:
         session, said = await asyncio.gather(conversation.session(), conversation.history())
         system = "\n\n".join(filter(None, (self._system_prompt, session.system_prompt)))
         messages = _prompt(system, within_budget(said, self._history_tokens), conversation)
@@ -87,6 +99,16 @@ class LlmAssistant:
             raise translated(exc) from exc
 
     async def title(self, question: str, answer: str) -> str:
+        with self._attempt():
+            return await self._title(question, answer)
+
+    def _attempt(self) -> Attempt:
+        try:
+            return self.breaker.attempt()
+        except BreakerOpen as exc:
+            raise errors.LeftAlone(retry_after=exc.retry_after) from exc
+
+    async def _title(self, question: str, answer: str) -> str:
         text = f"Question:\n{question[:OF_EACH]}\n\nAnswer:\n{answer[:OF_EACH]}"
         said = ""
         try:
@@ -188,6 +210,19 @@ def _prompt(
         prompt.append({"role": "assistant", "content": conversation.begun})
         prompt.append({"role": "user", "content": GO_ON})
     return prompt
+
+
+def _judged(exc: Exception) -> bool | None:
+    """Whether the provider fails, whoever asks whatever: not what it says of this request, of the key or of a quota."""
+    match exc:
+        case errors.AssistantError(__cause__=openai.APIStatusError(status_code=status)):
+            return status >= 500
+        case errors.Unreachable() | errors.TimedOut() | errors.Cut() | errors.ProviderError():
+            return True
+        case errors.AssistantError():
+            return False
+        case _:
+            return None
 
 
 def _passing(exc: Exception) -> bool:

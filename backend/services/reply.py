@@ -13,6 +13,7 @@ import stamina
 import structlog
 
 from backend.services import assistant_errors as errors
+from backend.services import deadlines
 from backend.services.broadcast import broadcasting
 from backend.services.conversation import Conversation, Usage, estimated_tokens
 from backend.services.growth import Growth, Superseded
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 CHECKPOINT_EVERY = 2.0
 #: A checkpoint that takes longer is given up, so that another is tried while the lease still lasts. Seconds.
 CHECKPOINT_WITHIN = 3.0
+#: An answer that finds no free place for so long fails, and can be asked for again. Seconds.
+PLACE_WITHIN = 60.0
 #: How long the end of an answer is tried to be saved while the database is away, in seconds.
 SAVE_FOR = 300.0
 #: The same for an answer that the end of the process interrupts.
@@ -115,7 +118,9 @@ class Reply:
         self._began_at = self._first_at = time.monotonic()
 
     def start(self, on_end: Callable[[], object]) -> None:
-        self.task = asyncio.create_task(self._told(), name=f"reply-{self._message_id}")
+        self.task = asyncio.create_task(
+            self._told(), name=f"reply-{self._message_id}", context=deadlines.detached()
+        )
         self.task.add_done_callback(lambda _: on_end())
 
     def stop(self) -> None:
@@ -195,8 +200,12 @@ class Reply:
         """One of the answers that this process writes at the same time."""
         metrics, asked_at = self._means.metrics, time.monotonic()
         async with AsyncExitStack() as stack:
-            with metrics.answers_waiting.track_inprogress():
-                await stack.enter_async_context(self._means.slots)
+            try:
+                async with asyncio.timeout(PLACE_WITHIN):
+                    with metrics.answers_waiting.track_inprogress():
+                        await stack.enter_async_context(self._means.slots)
+            except TimeoutError:
+                raise errors.Busy(retry_after=round(PLACE_WITHIN)) from None
             metrics.answer_wait.observe(time.monotonic() - asked_at)
             yield
 

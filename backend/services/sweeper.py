@@ -10,6 +10,7 @@ import psycopg
 import psycopg_pool
 import structlog
 
+from backend.services import deadlines
 from backend.services.assistant_errors import Interrupted, saved
 from backend.services.hasura_client import HasuraError
 from backend.services.tasks import end
@@ -29,6 +30,8 @@ EVERY = 3.0
 #: After an outage of GraphQL or of the database living writers get a lease's length to renew theirs, before anybody
 #: calls them dead.
 AFTER_OUTAGE = 10.0
+#: A look that takes longer, in seconds, is given up: whoever hangs there would hang for ever.
+WITHIN = 60.0
 #: Answers that are ended in one go.
 AT_ONCE = 100
 _NOBODY = UUID(int=0)
@@ -76,10 +79,11 @@ class Sweeper:
                 if outage:
                     await asyncio.sleep(AFTER_OUTAGE)
                 with self._metrics.sweep("answers"):
-                    ended = await self.sweep()
+                    async with deadlines.within(WITHIN):
+                        ended = await self.sweep()
                 self._metrics.swept.labels("answers").inc(ended)
                 outage = False
-            except (psycopg.Error, psycopg_pool.PoolTimeout, HasuraError) as exc:
+            except (psycopg.Error, psycopg_pool.PoolTimeout, HasuraError, deadlines.DeadlineExceeded) as exc:
                 log.warning("sweep_failed", cause=told(exc))
                 outage = True
             await asyncio.sleep(EVERY)

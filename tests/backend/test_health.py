@@ -24,6 +24,7 @@ async def test_ready_names_each_part(api: httpx.AsyncClient) -> None:
     assert answer.json() == {
         "status": "ready",
         "checks": {"database": "ok", "graphql": "ok", "schema_version": "ok"},
+        "breakers": {"graphql": "closed"},
     }
 
 

@@ -36,6 +36,7 @@ AWAY = {
         }
     ]
 }
+LATE = {"extensions": {"path": "$", "code": "time-limit-exceeded"}}
 
 
 @pytest.fixture
@@ -101,6 +102,25 @@ async def test_a_mutation_whose_client_hangs_up_is_carried_out(
     await asyncio.gather(asked, return_exceptions=True)
     await until(shop, "slowly_renamed", 0, 0)
     assert (await ask(shop, TITLE)).json() == {"data": {"article_by_pk": {"title": "Renamed"}}}
+
+
+async def test_a_request_that_says_how_long_it_is_waited_for_ends_by_then(shop: Shop) -> None:
+    await shop.sql(ENDLESS)
+    in_time = {"errors": [{"message": "the time that the request was given is over", **LATE}]}
+
+    async def asked(query: str, milliseconds: str) -> Any:
+        headers = ADMIN | {"X-Request-Timeout-Ms": milliseconds}
+        return await shop.post("/v1/graphql", {"query": query}, headers=headers)
+
+    # Alone, and with company that is cancelled only when everybody has given up.
+    assert await asked(QUERY, "200") == in_time
+    assert await asyncio.gather(*(asked(QUERY, f"{200 + n}") for n in range(6))) == [in_time] * 6
+    assert await asked(MUTATION, "200") == in_time
+    await until(shop, "slow", 0, 0)
+    await shop.sql(QUICK)
+    assert (await asked(TITLE, "60000"))["data"]["article_by_pk"]["title"] != "Renamed"
+    for nonsense in ("", "soon", "-5", "1.5", "9" * 30):
+        assert "data" in await asked(TITLE, nonsense)
 
 
 async def test_a_slow_query_whose_client_stays_is_answered(

@@ -53,7 +53,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         metrics = Metrics()
         graphql = await stack.enter_async_context(HasuraClient(settings.graphql_url, observer=metrics))
         api = await stack.enter_async_context(Api(settings.api_url))
-        reachability = await stack.enter_async_context(Reachability(settings.graphql_url, settings.api_url))
+        reachability = await stack.enter_async_context(
+            # What a page asks for as soon as the servers are back is not refused for the time they were away.
+            Reachability(settings.graphql_url, settings.api_url, on_return=graphql.breaker.close)
+        )
+        metrics.watch_breaker(graphql.breaker)
         metrics.reachable.set_function(lambda: reachability.reachable)
         watching = asyncio.create_task(metrics.watch_loop(), name="loop-lag")
         stack.callback(watching.cancel)

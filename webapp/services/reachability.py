@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import httpx2
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
 INTERVAL = 2.0
 
@@ -19,9 +19,13 @@ class Reachability:
 
     :param graphql_url: the engine's; its health is at ``/healthz`` of the same server.
     :param api_url: the backend's, likewise.
+    :param on_return: is called when they answer again, before the pages are told.
     """
 
-    def __init__(self, graphql_url: str, api_url: str) -> None:
+    def __init__(
+        self, graphql_url: str, api_url: str, on_return: Callable[[], object] = lambda: None
+    ) -> None:
+        self._on_return = on_return
         self._urls = [urljoin(url, "/healthz") for url in (graphql_url, api_url)]
         self._http = httpx2.AsyncClient(timeout=httpx2.Timeout(5, connect=2))
         self._viewers = 0
@@ -60,6 +64,8 @@ class Reachability:
         while True:
             reachable = all(await asyncio.gather(*map(self._answers, self._urls)))
             if reachable != self.reachable:
+                if reachable:
+                    self._on_return()
                 async with self._changed:
                     self.reachable = reachable
                     self._changed.notify_all()

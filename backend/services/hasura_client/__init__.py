@@ -5,6 +5,7 @@ method each) → `models` (what comes back) or `errors` (what went wrong); `tran
 carries subscriptions.
 """
 
+from backend.services.breakers import STATES, Breaker
 from backend.services.hasura_client.client import HasuraClient
 from backend.services.hasura_client.errors import (
     Conflict,
@@ -12,6 +13,7 @@ from backend.services.hasura_client.errors import (
     InvalidInput,
     NotFound,
     PermissionDenied,
+    TooLate,
     Unauthorized,
     Unavailable,
     UnexpectedAnswer,
@@ -36,6 +38,8 @@ from backend.services.hasura_client.sessions import MOST_AT_ONCE, ChangesOfMany,
 
 __all__ = [
     "MOST_AT_ONCE",
+    "STATES",
+    "Breaker",
     "CategoryCount",
     "ChangesOfMany",
     "ChatMessage",
@@ -57,6 +61,7 @@ __all__ = [
     "SessionStatistics",
     "Shelf",
     "Status",
+    "TooLate",
     "Unauthorized",
     "Unavailable",
     "UnexpectedAnswer",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from backend.services.breakers import Breaker
     from backend.services.hasura_client.observer import Observer
 
 
@@ -47,6 +48,11 @@ class HasuraClient(SessionCalls, MessageCalls, AssistantCalls, SearchCalls, Tran
     ) -> None:
         self._transport = Transport(url, timeout, transport, observer)
         self._live = LiveQueries(self._transport, timeout)
+
+    @property
+    def breaker(self) -> Breaker:
+        """Of GraphQL; to be closed by whoever sees that it answers."""
+        return self._transport.breaker
 
     async def open(self) -> None:
         await self._transport.open()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 class HasuraError(Exception):
     """Base of all. The text may be shown to the user: it names what happened, never SQL, tokens or rows."""
 
+    #: Whether GraphQL fails, whoever asks for whatever; None where this says nothing about that.
+    outage: bool | None = False
+
 
 class NotFound(HasuraError):
     """No such row, or not yours: the two are never told apart."""
@@ -56,11 +59,31 @@ class Unavailable(HasuraError):
         self.retryable = True
 
 
+class TimedOut(Unavailable):
+    """GraphQL has given up what took longer than it was waited for."""
+
+    outage = True
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after=5)
+        self.retryable = False
+
+
+class TooLate(Unavailable):
+    """The caller's own time was over (`backend.services.deadlines`): it was given up, or not even begun."""
+
+    outage = None
+
+    def __init__(self) -> None:
+        super().__init__("the time that this request had is over")
+        self.retryable = False
+
+
 class UnexpectedAnswer(HasuraError):
     """An answer that does not fit the contract: a defect here or there, not the user's."""
 
 
-_UNAVAILABLE_STATUS = frozenset({429, 502, 503, 504})
+_UNAVAILABLE_STATUS = frozenset({502, 503, 504})
 #: By code and start of the message: Hasura has one code for a row permission and for a CHECK of the table.
 _MEANING: tuple[tuple[str, str, type[HasuraError], str], ...] = (
     ("invalid-jwt", "", Unauthorized, "the token is not valid or has expired"),
@@ -77,6 +100,8 @@ _MEANING: tuple[tuple[str, str, type[HasuraError], str], ...] = (
     ("parse-failed", "", InvalidInput, "a value was refused"),
     ("bad-request", "", InvalidInput, "a value was refused"),
     ("data-exception", "", InvalidInput, "a value was refused"),
+    # The metadata sets no limit: it is the one of our own header.
+    ("time-limit-exceeded", "", TimedOut, "GraphQL did not answer in time"),
     ("postgres-error", "", Unavailable, "the database is not available right now"),
     ("unexpected", "connection error", Unavailable, "the database is not available right now"),
 )
@@ -85,22 +110,27 @@ _MEANING: tuple[tuple[str, str, type[HasuraError], str], ...] = (
 def from_transport(exc: Exception) -> HasuraError:
     """The error that a failed HTTP exchange or a broken connection means."""
     match exc:
+        case TransportServerError(code=429):
+            return Unavailable("GraphQL is busy")
         case TransportServerError(code=code) if code in _UNAVAILABLE_STATUS:
-            return Unavailable("GraphQL is not available right now")
+            return _outage(Unavailable("GraphQL is not available right now"))
         case TransportServerError(code=401):
             return Unauthorized("the token is not valid")
         case TimeoutError():
-            late = Unavailable("GraphQL did not answer in time", retry_after=5)
+            late = _outage(Unavailable("GraphQL did not answer in time", retry_after=5))
             late.retryable = False
             return late
         case TransportConnectionFailed(__cause__=cause):
-            if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
-                return Unavailable("GraphQL cannot be reached", sent=False)
-            gone = Unavailable("the connection to GraphQL broke")
+            if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+                return _outage(Unavailable("GraphQL cannot be reached", sent=False))
+            gone = _outage(Unavailable("the connection to GraphQL broke"))
             gone.retryable = not isinstance(cause, httpx2.TimeoutException)
             return gone
         case _:
-            return UnexpectedAnswer(f"GraphQL answered with something else ({type(exc).__name__})")
+            unexpected = UnexpectedAnswer(f"GraphQL answered with something else ({type(exc).__name__})")
+            if isinstance(exc, TransportServerError) and (exc.code or 0) >= 500:
+                unexpected.outage = True
+            return unexpected
 
 
 def from_graphql(errors: Sequence[Any]) -> HasuraError:
@@ -110,5 +140,13 @@ def from_graphql(errors: Sequence[Any]) -> HasuraError:
     code = str((first.get("extensions") or {}).get("code", ""))
     for known, start, error, text in _MEANING:
         if code == known and message.startswith(start):
-            return error(text)
+            found = error(text)
+            if code == "unexpected":
+                found.outage = True
+            return found
     return UnexpectedAnswer(f"GraphQL answered with an error ({code or 'no code'})")
+
+
+def _outage(error: Unavailable) -> Unavailable:
+    error.outage = True
+    return error

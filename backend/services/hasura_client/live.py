@@ -122,6 +122,7 @@ class LiveQueries:
                 if connection.session is None:
                     connection.session = await connection.client.connect_async(reconnecting=False)
                     _notice_cancellation()
+                    self._transport.breaker.close()
             yield connection.session
         except Exception:
             # Probably broken, so nobody else joins it: whoever comes next opens a new one.

@@ -18,6 +18,9 @@ class Observer(Protocol):
     def interrupted(self) -> None:
         """A live query was cut off, and is tried again."""
 
+    def waited(self, seconds: float, /) -> None:
+        """A request got its place among those that are under way, after so long, or waited in vain."""
+
 
 class Unobserved:
     """Tells nobody."""
@@ -28,3 +31,5 @@ class Unobserved:
         return nullcontext()
 
     def interrupted(self) -> None: ...
+
+    def waited(self, _seconds: float, /) -> None: ...

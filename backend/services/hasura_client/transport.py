@@ -12,8 +12,12 @@ from gql.transport.exceptions import TransportError
 from gql.transport.httpx import HTTPXAsyncTransport
 from graphql import FieldNode, OperationDefinitionNode
 
+from backend.services import deadlines
+from backend.services.breakers import Breaker, BreakerOpen
 from backend.services.hasura_client.errors import (
     HasuraError,
+    TimedOut,
+    TooLate,
     Unavailable,
     UnexpectedAnswer,
     from_graphql,
@@ -21,10 +25,15 @@ from backend.services.hasura_client.errors import (
 )
 from backend.services.hasura_client.observer import Observer, Unobserved
 from backend.services.hasura_client.operations import Operation
+from backend.services.hasura_client.places import AT_ONCE, Places
 from telemetry import traces
 
 ATTEMPTS = 3
-CONNECTIONS = 100
+#: What the server keeps for its own refusal to arrive while it is still waited for: of the time, or seconds.
+MARGIN, LONGEST_MARGIN = 0.1, 0.25
+#: After so many failures in a row GraphQL is left alone for so many seconds: short, for who comes first afterwards
+#: finds out that it is back, and only a server that hangs costs anybody much.
+FAILURES, LEFT_ALONE = 5, 0.5
 
 
 class Transport:
@@ -39,11 +48,13 @@ class Transport:
     ) -> None:
         self.url = url
         self.observer: Observer = observer or Unobserved()
+        self.breaker = Breaker("graphql", failures=FAILURES, seconds=LEFT_ALONE, judge=_judged)
+        self._places = Places(self.observer)
         self._timeout = timeout
         self._http = HTTPXAsyncTransport(
             url,
             timeout=httpx2.Timeout(timeout, connect=min(timeout, 3.0)),
-            limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS // 4),
+            limits=httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE // 4),
             transport=transport,
         )
 
@@ -61,14 +72,20 @@ class Transport:
         *,
         idempotent: bool,
     ) -> dict[str, Any]:
-        """``data`` of the answer.
+        """``data`` of the answer, within the caller's deadline.
 
         A request that is `idempotent` is repeated when the connection breaks or the server says 503; any
         request is repeated when it never left. Raises a HasuraError.
         """
 
         def repeatable(exc: Exception) -> bool:
-            return isinstance(exc, Unavailable) and exc.retryable and (idempotent or not exc.sent)
+            left = deadlines.remaining()
+            return (
+                isinstance(exc, Unavailable)
+                and exc.retryable
+                and (idempotent or not exc.sent)
+                and (left is None or left > 0)
+            )
 
         request = Operation(document, variables)
         async for attempt in stamina.retry_context(
@@ -93,17 +110,44 @@ class Transport:
             self.observer.answered(request.name, time.perf_counter() - started, outcome)
 
     async def _once(self, token: str, request: Operation) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {token}"} | traces.outgoing()
         try:
-            async with asyncio.timeout(self._timeout):
+            with self.breaker.attempt():
+                async with self._places.one():
+                    return await self._attempt(token, request)
+        except BreakerOpen as exc:
+            left_alone = Unavailable("GraphQL cannot be reached", retry_after=exc.retry_after, sent=False)
+            left_alone.retryable = False
+            raise left_alone from exc
+
+    async def _attempt(self, token: str, request: Operation) -> dict[str, Any]:
+        left = deadlines.remaining()
+        limit = self._timeout if left is None else min(self._timeout, left)
+        if limit <= 0:
+            raise TooLate
+        for_server = limit - min(limit * MARGIN, LONGEST_MARGIN)
+        headers = {
+            "Authorization": f"Bearer {token}",
+            deadlines.HEADER: str(max(1, int(for_server * 1000))),
+        } | traces.outgoing()
+        try:
+            async with asyncio.timeout(limit):
                 result = await self._http.execute(request, extra_args={"headers": headers})
         except (TransportError, TimeoutError) as exc:
+            if isinstance(exc, TimeoutError) and limit < self._timeout:
+                raise TooLate from exc
             raise from_transport(exc) from exc
         if result.errors:
-            raise from_graphql(result.errors)
+            error = from_graphql(result.errors)
+            if isinstance(error, TimedOut) and limit < self._timeout:
+                raise TooLate from error
+            raise error
         if not isinstance(result.data, dict) or not _roots(request) <= result.data.keys():
             raise UnexpectedAnswer("GraphQL answered with less than it was asked for")
         return result.data
+
+
+def _judged(exc: Exception) -> bool | None:
+    return exc.outage if isinstance(exc, HasuraError) else None
 
 
 def _roots(request: Operation) -> set[str]:

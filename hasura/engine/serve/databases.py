@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 POOL_TIMEOUT = 5.0
 #: Seconds that a database may take to accept one.
 CONNECT_TIMEOUT = 5
+#: Statements that wait for one: whoever comes besides is told at once.
+MOST_WAITING = 1000
 #: Seconds in which a second dead connection tells nothing new.
 SAME_OUTAGE = 1.0
 
@@ -189,6 +191,7 @@ def pool(
         max_lifetime=lifetime,
         max_idle=idle,
         timeout=timeout,
+        max_waiting=MOST_WAITING,
         # An attempt that fails is given up soon: the next request makes a new one, without a growing delay.
         reconnect_timeout=2,
         open=False,

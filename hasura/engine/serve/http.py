@@ -17,6 +17,7 @@ from hasura.engine.session import ADMIN
 
 from .answers import graphql_errors, graphql_refusal, send_json
 from .bodies import LARGEST_BODY, LARGEST_USERS_BODY, graphql_request, read_json
+from .deadline import in_time
 from .hangup import while_heard
 from .headers import header_map
 
@@ -42,7 +43,8 @@ class GraphQL:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            text = await self._answer(scope, receive)
+            headers = header_map(scope["headers"])
+            text = await in_time(headers, self._answer(headers, scope, receive))
         except EngineError as error:
             await graphql_refusal(error, always_200=self._always_200)(scope, receive, send)
         except ClientDisconnect:
@@ -50,9 +52,9 @@ class GraphQL:
         else:
             await send_json(send, text)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> bytes:
+    async def _answer(self, headers: dict[str, str], scope: Scope, receive: Receive) -> bytes:
         engine = self._engine
-        session = engine.authenticator.authenticate(header_map(scope["headers"])).session
+        session = engine.authenticator.authenticate(headers).session
         body = await read_json(receive, LARGEST_BODY if session.role == ADMIN else LARGEST_USERS_BODY)
         address = scope["client"][0] if scope.get("client") else ""
         if not isinstance(body, list):
