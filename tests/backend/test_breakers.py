@@ -165,7 +165,7 @@ async def silent_server() -> AsyncIterator[Counted]:
         server.close()
 
 
-async def test_a_graphql_that_hangs_is_left_alone_and_then_asked_by_one() -> None:
+async def test_a_graphql_that_hangs_is_left_alone_and_then_asked_by_one(clock: Clock) -> None:
     async with silent_server() as server, HasuraClient(server.url, timeout=0.2) as client:
 
         async def asked(times: int) -> None:
@@ -180,7 +180,7 @@ async def test_a_graphql_that_hangs_is_left_alone_and_then_asked_by_one() -> Non
         assert (reached, client.breaker.state) == (transport.FAILURES, "open")
         await asked(50)
         assert server.connections == reached
-        await asyncio.sleep(transport.LEFT_ALONE)
+        clock.now += transport.LEFT_ALONE
         await asked(50)
         assert server.connections == reached + 1
 
@@ -310,4 +310,5 @@ async def test_graphql_away_is_said_with_the_state_of_its_breaker(
         assert_problem(answer, 503, "unavailable")
         assert int(answer.headers["retry-after"]) > 0
     answer = await accounts_api.get("/readyz")
-    assert (answer.status_code, answer.json()["breakers"]["graphql"]) == (503, "open")
+    assert answer.status_code == 503
+    assert answer.json()["breakers"]["graphql"] in ("open", "half_open"), "others may be trying it"
