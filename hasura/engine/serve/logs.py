@@ -10,8 +10,11 @@ import structlog
 
 from telemetry import safe, sentry
 
+from .request_id import add_ids
+
 _SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
+    add_ids,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

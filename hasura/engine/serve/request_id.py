@@ -4,7 +4,10 @@ the trace that the request belongs to.
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -14,10 +17,16 @@ from telemetry import traces
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from structlog.typing import EventDict
 
 HEADER = b"x-request-id"
 #: Characters of a client's id that are kept.
 LONGEST = 128
+_TRACE_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
+
+#: The id of the request that is worked on, and its ``traceparent``. Not undone: the server runs each request in a task,
+#: which is a context, of its own.
+_current: ContextVar[tuple[str, str] | None] = ContextVar("request", default=None)
 
 log = structlog.get_logger("http-log")
 
@@ -38,19 +47,13 @@ class RequestId:
                 given = value[:LONGEST]
             elif name == b"traceparent":
                 caller = value.decode("latin-1")
-        if given:
-            request_id = given.decode("latin-1")
-            trace_id = traces.trace_id_of(caller, request_id)
-        else:
-            unique = uuid4()
-            request_id, trace_id = str(unique), traces.trace_id_of(caller, unique.hex)
-        # Not undone: the server runs each request in a task, which is a context, of its own.
-        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace_id)
+        request_id = given or str(uuid4()).encode()
+        _current.set((request_id.decode("latin-1"), caller))
         if scope["type"] == "http" and traces.on():
-            with traces.served(scope["method"], caller, trace_id, path=scope["path"]):
-                await self._logged(scope, receive, send, request_id.encode("latin-1"))
+            with traces.served(scope["method"], caller, current_trace_id(), path=scope["path"]):
+                await self._logged(scope, receive, send, request_id)
         else:
-            await self._logged(scope, receive, send, request_id.encode("latin-1"))
+            await self._logged(scope, receive, send, request_id)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send, request_id: bytes) -> None:
         started = time.perf_counter()
@@ -74,3 +77,23 @@ class RequestId:
                 status=status or None,
                 seconds=round(time.perf_counter() - started, 6),
             )
+
+
+def current_trace_id() -> str:
+    """The caller's trace, or the one that follows from the request's id; made when it is asked for, which is rare."""
+    request_id, caller = _current.get() or ("", "")
+    if place := traces.place_of(caller):
+        return place.trace_id
+    plain = request_id.replace("-", "")
+    return (
+        plain
+        if _TRACE_ID.fullmatch(plain)
+        else hashlib.blake2b(request_id.encode(), digest_size=16).hexdigest()
+    )
+
+
+def add_ids(_logger: object, _level: str, line: EventDict) -> EventDict:
+    """A processor of structlog: a request's lines bear both ids."""
+    if (current := _current.get()) is not None:
+        line["request_id"], line["trace_id"] = current[0], current_trace_id()
+    return line

@@ -18,6 +18,7 @@ from telemetry import traces
 
 from .bodies import LARGEST_USERS_BODY, BodyTooLarge
 from .headers import header_map
+from .request_id import current_trace_id
 from .ws_dialects import APOLLO, TRANSPORT_WS
 from .ws_messages import Close, Complete, ConnectionInit, Ping, Pong, Subscribe, Terminate
 from .ws_wire import EXTENSION, text_frame
@@ -190,7 +191,7 @@ class Connection:
 
     async def _traced(self, operation: str, request: GraphQLRequest, session: Session) -> None:
         """A part of the connection's trace."""
-        with traces.served("socket operation", "", traces.current_trace_id() or "1", kind="consumer"):
+        with traces.served("socket operation", "", current_trace_id(), kind="consumer"):
             await self._operate(operation, request, session)
 
     async def _operate(self, operation: str, request: GraphQLRequest, session: Session) -> None:
