@@ -87,7 +87,7 @@ async def write(pools: Pools, writes: Sequence[Write], inputs: Inputs) -> list[b
         return []
     answers = []
     with translated():
-        async with pools[writes[0].source].connection() as connection, connection.transaction():
+        async with pools[writes[0].source].transaction() as connection:
             # Hasura tells it of every session. A user changes what says whose it is, and this is a round trip.
             if inputs.session.role == ADMIN:
                 await tell(connection, inputs.session)

@@ -21,7 +21,7 @@ LOOK_AGAIN = 10.0
 #: Seconds between two attempts to connect.
 RECONNECT = 0.5
 #: A peer that vanished without a word is noticed within this many seconds.
-_KEEPALIVES = {
+KEEPALIVES = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -74,6 +74,7 @@ class ChangeFeed:
         self._triggers = Triggers()
         self._tracked: frozenset[Table] = frozenset()
         self._announcing: dict[Table, tuple[int, ...]] = {}
+        self._engines: frozenset[str] = frozenset()
         self._listening = False
 
     @property
@@ -112,11 +113,12 @@ class ChangeFeed:
             self._database_url,
             autocommit=True,
             application_name="hasura-engine-listener",
-            **_KEEPALIVES,  # type: ignore[arg-type]
+            **KEEPALIVES,  # type: ignore[arg-type]
         )
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             self._announcing = await self._triggers.install(connection, self._tracked)
+            self._engines = await _engines(connection)
             self._listening = True
             log.info("listening for changes", tables=len(self._announcing))
             await self._on_reconnect()
@@ -125,6 +127,19 @@ class ChangeFeed:
                 async for notification in connection.notifies(timeout=LOOK_AGAIN):
                     self._on_change(_change(notification.payload))
                 announced = await self._triggers.install(connection, self._tracked)
-                if announced != self._announcing:
+                engines = await _engines(connection)
+                # An engine that died may not have announced its last writes.
+                if announced != self._announcing or self._engines - engines:
                     self._announcing = announced
                     self._on_change(None)
+                self._engines = engines
+
+
+async def _engines(connection: psycopg.AsyncConnection[Any]) -> frozenset[str]:
+    """The engines that write to this database: what their connections are called. One is there until its last statement
+    has ended, whatever became of its process."""
+    cursor = await connection.execute(
+        "SELECT DISTINCT application_name FROM pg_catalog.pg_stat_activity"
+        " WHERE datname = pg_catalog.current_database() AND application_name LIKE 'hasura-engine-source-%'"
+    )
+    return frozenset([row[0] for row in await cursor.fetchall()])

@@ -14,6 +14,7 @@ from .changes import ChangeFeed
 from .cohorts import Cohort
 from .poller import Poller
 from .statement import Statement
+from .teller import Teller
 from .triggers import fingerprint
 
 if TYPE_CHECKING:
@@ -68,18 +69,23 @@ class LiveQueries:
         self._pool = pool
         self._pollers: dict[str, _Running] = {}
         self._feed = ChangeFeed(conninfo, self._on_change, pool.check)
+        self._teller = Teller(conninfo)
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """Hears of changes for as long as this lasts."""
         listener = asyncio.create_task(self._feed.run(), name="livequery-listener")
+        teller = asyncio.create_task(self._teller.run(), name="livequery-teller")
+        self._pool.tell = self._teller.tell
         try:
             yield
         finally:
+            await self._teller.told()
             # In Python 3.11 a wait that ends at the same moment swallows a cancellation.
-            while not listener.done():
-                listener.cancel()
-                await asyncio.wait([listener], timeout=1)
+            for task in (listener, teller):
+                while not task.done():
+                    task.cancel()
+                    await asyncio.wait([task], timeout=1)
 
     async def track(self, connection: psycopg.AsyncConnection[Any], tables: frozenset[Table]) -> None:
         """From now on these base tables announce their changes; the connection is in autocommit mode."""

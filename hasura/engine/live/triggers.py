@@ -59,7 +59,13 @@ BEGIN
     IF message IS NULL OR pg_catalog.octet_length(message) > 7900 THEN
         message := pg_catalog.json_build_array(TG_TABLE_SCHEMA, TG_TABLE_NAME);
     END IF;
-    PERFORM pg_catalog.pg_notify('hdb_live_queries', message);
+    IF pg_catalog.current_setting('hdb_live_queries.told_by_client', true) = 'on'
+       AND pg_catalog.current_setting('client_min_messages') = 'notice' THEN
+        -- Whoever set this announces it when this is committed: in here it would make all writers wait for each other.
+        RAISE NOTICE USING ERRCODE = 'HDB00', MESSAGE = 'hdb_live_queries', DETAIL = message;
+    ELSE
+        PERFORM pg_catalog.pg_notify('hdb_live_queries', message);
+    END IF;
     RETURN NULL;
 END;
 $$;
@@ -173,7 +179,9 @@ class Triggers:
         live queries are polled, and the next call tries again. The connection is in autocommit mode.
         """
         states = await _states(connection, tracked)
-        if any(state.spare or state.missing for state in states):
+        if any(state.spare or state.missing for state in states) or (
+            tracked and not await _function_is_ours(connection)
+        ):
             async with _alone(connection):
                 await self._mend(connection, await _states(connection, tracked))
             states = await _states(connection, tracked)
@@ -183,7 +191,7 @@ class Triggers:
 
     async def _mend(self, connection: psycopg.AsyncConnection[Any], states: list[_State]) -> None:
         try:
-            if any(state.missing for state in states):
+            if any(state.wanted for state in states) and not await _function_is_ours(connection):
                 await connection.execute(_FUNCTION)
         except psycopg.errors.InsufficientPrivilege as error:
             self._refused(("hdb_catalog", "announce_rows"), error)
@@ -216,6 +224,17 @@ class Triggers:
         if self._refusals.get(table) != reason:
             self._refusals[table] = reason
             log.warning("live queries on this table are polled", table=".".join(table), reason=reason)
+
+
+async def _function_is_ours(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Not that of an earlier version."""
+    body = _FUNCTION.split("$$")[1]
+    cursor = await connection.execute(
+        "SELECT p.prosrc = %s FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace"
+        " WHERE n.nspname = 'hdb_catalog' AND p.proname = 'announce_rows'",
+        [body],
+    )
+    return await cursor.fetchone() == (True,)
 
 
 async def _states(connection: psycopg.AsyncConnection[Any], tracked: frozenset[Table]) -> list[_State]:

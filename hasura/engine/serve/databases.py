@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import select
 import time
 from typing import TYPE_CHECKING, Any
@@ -178,7 +179,8 @@ def pool(
     kwargs: dict[str, Any] = {
         "autocommit": True,
         "connect_timeout": CONNECT_TIMEOUT,
-        "application_name": f"hasura-engine-{name}",
+        # Of its own: when none of them is left, other engines on the database know that this one has written its last.
+        "application_name": f"hasura-engine-{name} {secrets.token_hex(4)}",
     }
     if not prepares:
         kwargs["prepare_threshold"] = None
