@@ -167,7 +167,8 @@ class Watching:
 
     async def listen(self) -> None:
         while True:
-            self.knows = await self.socket.news()
+            with contextlib.suppress(TimeoutError):  # nothing that concerns it has changed for long
+                self.knows = await self.socket.news()
 
     async def truth(self, engine: RunningEngine) -> Any:
         answer = await engine.graphql(f"query {self.question}", self.variables, bearer(user_token(self.user)))

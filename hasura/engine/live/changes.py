@@ -39,7 +39,7 @@ class Change(NamedTuple):
     rows: Mapping[str, Collection[str]] | None = None
 
 
-def _change(payload: str) -> Change | None:
+def change_of(payload: str) -> Change | None:
     """Anybody may send on the channel: what is not the triggers' counts as a change of any table."""
     try:
         schema, name, *rest = json.loads(payload)
@@ -59,7 +59,8 @@ class ChangeFeed:
     """Listens for as long as ``run`` does, reconnecting for ever.
 
     ``on_change`` is called with what changed, or with None when anything may have: after the
-    connection came (back), and when it was lost, so that everybody looks and then polls.
+    connection came (back), and when it was lost, so that everybody looks and then polls. ``own_pid`` is the session
+    that announces what this engine knows already.
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class ChangeFeed:
         database_url: str,
         on_change: Callable[[Change | None], None],
         on_reconnect: Callable[[], Awaitable[None]],
+        own_pid: Callable[[], int | None],
     ) -> None:
         self._database_url = database_url
         self._on_change = on_change
         self._on_reconnect = on_reconnect
+        self._own_pid = own_pid
         self._triggers = Triggers()
         self._tracked: frozenset[Table] = frozenset()
         self._announcing: dict[Table, tuple[int, ...]] = {}
@@ -125,7 +128,8 @@ class ChangeFeed:
             self._on_change(None)
             while True:
                 async for notification in connection.notifies(timeout=LOOK_AGAIN):
-                    self._on_change(_change(notification.payload))
+                    if notification.pid != self._own_pid():
+                        self._on_change(change_of(notification.payload))
                 announced = await self._triggers.install(connection, self._tracked)
                 engines = await _engines(connection)
                 # An engine that died may not have announced its last writes.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from .changes import ChangeFeed
+from .changes import ChangeFeed, change_of
 from .cohorts import Cohort
 from .poller import Poller
 from .statement import Statement
@@ -18,7 +18,7 @@ from .teller import Teller
 from .triggers import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     import psycopg
 
@@ -68,15 +68,15 @@ class LiveQueries:
         self._metrics = metrics
         self._pool = pool
         self._pollers: dict[str, _Running] = {}
-        self._feed = ChangeFeed(conninfo, self._on_change, pool.check)
         self._teller = Teller(conninfo)
+        self._feed = ChangeFeed(conninfo, self._on_change, pool.check, lambda: self._teller.pid)
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """Hears of changes for as long as this lasts."""
         listener = asyncio.create_task(self._feed.run(), name="livequery-listener")
         teller = asyncio.create_task(self._teller.run(), name="livequery-teller")
-        self._pool.tell = self._teller.tell
+        self._pool.tell = self._on_own_changes
         try:
             yield
         finally:
@@ -160,6 +160,11 @@ class LiveQueries:
         self._pollers[plan.sql] = running = _Running(poller, plan.tables, task)
         task.add_done_callback(lambda _: self._give_up(plan.sql, running))
         return running
+
+    def _on_own_changes(self, messages: Sequence[str]) -> None:
+        for message in messages:
+            self._on_change(change_of(message))
+        self._teller.tell(messages)  # to the other engines on the database
 
     def _on_change(self, change: Change | None) -> None:
         for running in self._pollers.values():

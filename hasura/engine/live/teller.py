@@ -31,6 +31,8 @@ class Teller:
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
+        #: PostgreSQL's number for the session that announces
+        self.pid: int | None = None
         self._untold: dict[str, None] = {}
         self._something = asyncio.Event()
         self._nothing = asyncio.Event()
@@ -67,6 +69,7 @@ class Teller:
             **KEEPALIVES,  # type: ignore[arg-type]
         )
         async with connection:
+            self.pid = connection.info.backend_pid
             while True:
                 await self._something.wait()
                 telling, self._untold = self._untold, {}
