@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import stamina
 import yoyo
 from psycopg import errors
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
@@ -21,6 +22,11 @@ DIRECTORY = Path(__file__).resolve().parent.parent / "sql"
 # The newest applied migration, as schema_version() answers it, for callers with their own (async) connection.
 # Fails with UndefinedTable in a database that was never migrated.
 SCHEMA_VERSION_QUERY = "SELECT max(migration_id) FROM _yoyo_migration"
+
+#: Milliseconds that a migration may keep others waiting behind a lock that it waits for.
+LOCK_WITHIN_MS = 1000
+#: Seconds for which it is tried again while others hold the lock.
+LOCKED_FOR = 120.0
 
 _LOCK_KEY = 0x63686174  # "chat"; advisory locks are per database
 
@@ -55,14 +61,24 @@ def migrate(database_url: str, directory: Path = DIRECTORY) -> list[str]:
             missing = backend.to_apply(yoyo.read_migrations(str(directory)))
             for migration in missing:
                 try:
-                    with backend.transaction():
-                        migration.process_steps(backend, "apply")
-                        backend.mark_one(migration, log=False)
+                    _apply(backend, migration)
                 except psycopg.Error as cause:
                     raise MigrationError(f"migration {migration.id} failed: {_first_line(cause)}") from cause
             return [migration.id for migration in missing]
     except psycopg.OperationalError as cause:
         raise MigrationError(f"the database cannot be reached: {_first_line(cause)}") from cause
+
+
+def _apply(backend: PostgresqlPsycopgBackend, migration: yoyo.migrations.Migration) -> None:
+    """While it runs, so does everything else: a statement that cannot have its lock at once gives up, because whoever
+    comes after it would wait behind it; and comes again."""
+    for attempt in stamina.retry_context(
+        on=errors.LockNotAvailable, attempts=None, timeout=LOCKED_FOR, wait_initial=0.5, wait_max=5.0
+    ):
+        with attempt, backend.transaction():
+            backend.execute(f"SET LOCAL lock_timeout = {LOCK_WITHIN_MS}")
+            migration.process_steps(backend, "apply")
+            backend.mark_one(migration, log=False)
 
 
 @contextmanager
