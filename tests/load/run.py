@@ -103,13 +103,11 @@ async def _users(
 ) -> list[Habits]:
     """In the order in which they arrive."""
 
-    def session(*, force_close: bool) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=0, force_close=force_close)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-
-    api = await stack.enter_async_context(session(force_close=False))
-    # A browser that thinks longer than the server keeps an idle connection (5 s) comes with a new one.
-    web = await stack.enter_async_context(session(force_close=True))
+    # Who thinks for longer than a server keeps an idle connection (5 s) comes with a new one each time.
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    http = await stack.enter_async_context(
+        aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    )
 
     def own() -> random.Random:
         return random.Random(chance.random())  # noqa: S311
@@ -119,13 +117,13 @@ async def _users(
 
     url = world.url("backend")
     users: list[Habits] = [
-        WebSocketUser(person, url, api, ledgers[0], figures, own(), devices=devices(number))
+        WebSocketUser(person, url, http, ledgers[0], figures, own(), devices=devices(number))
         for number, person in enumerate(world.programs)
     ]
     if world.readers:
         built, home = built_state(), world.url("webapp")
         for number, person in enumerate(world.readers):
-            browser = Browser(home, web, person.login_id, built, figures, ledgers[1], own())
+            browser = Browser(home, http, person.login_id, built, figures, ledgers[1], own())
             users.append(BrowserUser(person, browser, tabs=devices(number)))
     chance.shuffle(users)
     return users
