@@ -1,14 +1,13 @@
 """What happens when a handler, or a page, fails in a way that nobody foresaw."""
 
 # No postponed annotations here: Reflex evaluates these in a module of its own.
-import json
 import re
 
-import reflex as rx
 import structlog
 from reflex.event import EventSpec
 
 from telemetry import traces
+from webapp import page_calls
 from webapp.services import services
 
 #: What a browser calls an error; what it says besides may be what somebody wrote.
@@ -24,8 +23,7 @@ def report_failure(exception: Exception) -> EventSpec:
     log.error("a handler failed", exc_info=exception)
     services().metrics.failures.inc()
     # The page words it (everywhere.jsx).
-    told = json.dumps({"detail": traces.current_trace_id() or ""})
-    return rx.call_script(f"window.dispatchEvent(new CustomEvent('chat-failure', {told}))")
+    return page_calls.tell("chat-failure", traces.current_trace_id() or "")
 
 
 def report_page_failure(exception: Exception) -> None:

@@ -33,7 +33,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 def content_security_policy(pages: Iterable[Path]) -> str:
     """Own files only; of inline scripts those that the built pages hold, by their hashes.
 
-    ``unsafe-eval`` stays: Reflex runs the scripts of its events (toasts, focus) through it. Styles may be
+    No ``unsafe-eval``: what Reflex would run as a script are calls by name here (page_calls.py). Styles may be
     inline: the component libraries write them.
     """
     hashes = sorted(
@@ -43,7 +43,7 @@ def content_security_policy(pages: Iterable[Path]) -> str:
             for script in _INLINE_SCRIPT.findall(page.read_bytes())
         }
     )
-    scripts = " ".join(["'self'", "'unsafe-eval'", *(f"'sha256-{value}'" for value in hashes)])
+    scripts = " ".join(["'self'", *(f"'sha256-{value}'" for value in hashes)])
     return "; ".join(
         [
             "default-src 'self'",

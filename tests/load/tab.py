@@ -31,8 +31,8 @@ _ROOT_STATE = "reflex___state____state"
 _ON_LOAD = f"{_ROOT_STATE}.reflex___state____on_load_internal_state.on_load_internal"
 _AUTH = f"{_ROOT_STATE}.webapp___state___auth____auth"
 _CHATS = f"{_ROOT_STATE}.webapp___state___chat_history____chat_history"
-_NEWS = "window.dispatchEvent(new CustomEvent('chat-sessions'"
-_TICKET = re.compile(r'ticket\\": \\"([\w-]+)')
+_NEWS = '["tell", "chat-sessions"'
+_TICKET = re.compile(r'"fetchCookie", "[^"]+", "([\w-]+)"')
 #: Seconds after which a page says how far its reader has read (assets/js/reader.jsx).
 _SOON = 0.15
 #: Messages of an older page (assets/js/messages/store.js).

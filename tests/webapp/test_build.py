@@ -13,7 +13,7 @@ import pytest
 
 from webapp import __main__ as launcher
 from webapp import build
-from webapp.rxconfig import ignore_late_resizes, use_page_port
+from webapp.rxconfig import ignore_late_resizes, run_no_scripts, use_page_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +37,7 @@ def test_the_sources_are_those_of_the_pages() -> None:
     assert not [name for name in names if name.startswith(".web")]
 
 
-@pytest.mark.parametrize("change", [use_page_port, ignore_late_resizes])
+@pytest.mark.parametrize("change", [use_page_port, ignore_late_resizes, run_no_scripts])
 def test_a_changed_reflex_is_noticed_when_building(change: Callable[[str], str]) -> None:
     with pytest.raises(ValueError, match="has changed"):
         change("something else")

@@ -179,7 +179,7 @@ def test_the_policy_allows_the_inline_scripts_of_the_built_pages_and_no_other(tm
     )
     policy = content_security_policy([built])
     assert policy.count("'sha256-") == 2
-    assert "script-src 'self' 'unsafe-eval' 'sha256-" in policy
+    assert "script-src 'self' 'sha256-" in policy
 
 
 @pytest.mark.parametrize(

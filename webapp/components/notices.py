@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from webapp import page_calls
 from webapp.state import ChatHistory
 from webapp.words import t
 
@@ -20,7 +21,7 @@ def outage_banner() -> rx.Component:
                 t("common.try-again"),
                 type="button",
                 class_name="text-button",
-                on_click=rx.call_script("window.location.reload()"),
+                on_click=page_calls.reload_page(),
             ),
             class_name="banner",
             role="status",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import reflex as rx
 
+from webapp import page_calls
 from webapp.components.buttons import icon_button
 from webapp.components.local_jsx import Sessions, SidebarToggle, SignOutButton, TitleInput
 from webapp.state import Auth, ChatHistory
@@ -15,14 +16,12 @@ from webapp.state.layout import naming_new
 from webapp.state.titles import LONGEST_TITLE
 from webapp.words import t
 
-CLOSE_DRAWER = rx.call_script("document.getElementById('sidebar')?.hidePopover?.()")
+CLOSE_DRAWER = page_calls.close_sidebar()
 
 
 def act(name: str) -> rx.event.EventSpec:
     """Asks for an action, as assets/js/actions.js does."""
-    return rx.call_script(
-        f"window.dispatchEvent(new CustomEvent('chat-action', {{detail: {{name: '{name}'}}}}))"
-    )
+    return page_calls.tell("chat-action", {"name": name})
 
 
 def sidebar() -> rx.Component:

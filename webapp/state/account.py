@@ -7,6 +7,7 @@ from typing import Any
 
 import reflex as rx
 
+from webapp import page_calls
 from webapp.services import services
 from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
@@ -41,4 +42,4 @@ class AccountPage(rx.State):
             await until_signed_out(login_id_of(self))
         except (SignedOut, ApiError):
             return None
-        return rx.call_script('window.dispatchEvent(new Event("chat-signed-out"))')
+        return page_calls.tell("chat-signed-out")

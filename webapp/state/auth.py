@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import reflex as rx
 
-from webapp import login_cookie
+from webapp import login_cookie, page_calls
 from webapp.services import services
 from webapp.services.api import ApiError, Visitor
 from webapp.services.logins import SignedOut
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,31}")
 PASSWORD_LENGTH = 8
-
-#: Fetches the cookie and leaves for the page that was asked for; the page itself sees neither token nor cookie.
-_BEGIN = """
-fetch(%(begin)s, {method: "POST", headers: {"Content-Type": "application/json"}, body: %(body)s})
-  .then((answer) => { if (!answer.ok) throw new Error(answer.status); window.location.assign(%(next)s); })
-"""
-#: What the page does about it is sign_out.jsx's.
-_LEAVE = "window.dispatchEvent(new Event('chat-leave'))"
 
 
 def login_id_of(state: rx.State) -> str:
@@ -97,7 +88,7 @@ class Auth(rx.State):
     async def sign_out(self) -> Any:
         """The page leaves only after this tab is nobody's: else it would hear that it was signed out elsewhere."""
         self.reset()
-        return rx.call_script(_LEAVE)
+        return page_calls.tell("chat-leave")  # sign_out.jsx
 
     async def _enter(self, form: dict[str, Any], *, new: bool) -> AsyncIterator[Any]:
         username, password = str(form.get("username", "")).strip(), str(form.get("password", ""))
@@ -115,14 +106,7 @@ class Auth(rx.State):
             self.error, self.busy = explain(exc, words), False
             return
         ticket = await services().logins.begin(tokens)
-        yield rx.call_script(
-            _BEGIN
-            % {
-                "begin": json.dumps(login_cookie.BEGIN),
-                "body": json.dumps(json.dumps({"ticket": ticket})),
-                "next": json.dumps(self._next),
-            }
-        )
+        yield page_calls.fetch_cookie(login_cookie.BEGIN, ticket, self._next)
 
 
 def missing(username: str, password: str, words: Words, *, new: bool) -> str:

@@ -7,7 +7,6 @@ whether it was refused.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -19,6 +18,7 @@ from redis.exceptions import RedisError
 
 from backend.services.hasura_client import HasuraError
 from telemetry.safe import told
+from webapp import page_calls
 from webapp.services import services
 from webapp.services.logins import SignedOut
 from webapp.state.auth import login_id_of
@@ -33,9 +33,6 @@ from webapp.words import words_of
 
 log = structlog.get_logger("webapp.state")
 
-#: One event a push, in order: of a variable of the state that changes twice, a page may see the second value only.
-_TELL = "window.dispatchEvent(new CustomEvent('chat-sessions', {detail: %s}))"
-
 
 class SessionList(Page, mixin=True):
     """Handlers of the sidebar and the header."""
@@ -47,7 +44,9 @@ class SessionList(Page, mixin=True):
             async with aclosing(self._changes()) as changes:
                 async for new, again in changes:
                     if new is not None:
-                        yield rx.call_script(_TELL % json.dumps(new))
+                        # One event a push, in order: of a variable of the state that changes twice, a page may see
+                        # the second value only.
+                        yield page_calls.tell("chat-sessions", new)
                     if again:  # the open session, which was missing, is there again
                         break
         except SignedOut:
@@ -93,7 +92,7 @@ class SessionList(Page, mixin=True):
                 removed = await with_token(
                     login_id_of(self), lambda token: client.clear_chat_messages(token, wanted)
                 )
-                yield rx.toast(words_of(self)("sessions.cleared", messages=removed))
+                yield page_calls.say(words_of(self)("sessions.cleared", messages=removed))
         if leave.event is not None:
             yield leave.event
 
