@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,6 +41,8 @@ class Found:
     #: Root fields, as ``query users``, by what came back: data, or an error's code.
     roots: dict[str, Counter[str]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+    #: Seconds, by the way in which it was spoiled.
+    slowest: dict[str, float] = field(default_factory=dict)
 
 
 class RoleFuzzer:
@@ -93,6 +97,7 @@ class RoleFuzzer:
 
     async def _send(self, client: httpx.AsyncClient, way: str, key: str, content: bytes) -> None:
         self.found.requests[way] += 1
+        started = time.monotonic()
         try:
             answer = await client.post(
                 self._url, content=content, headers={"content-type": "application/json"}
@@ -100,6 +105,8 @@ class RoleFuzzer:
         except httpx.HTTPError as exc:
             self._wrong(f"{type(exc).__name__} {exc}", content, b"")
             return
+        took = time.monotonic() - started
+        self.found.slowest[way] = max(took, self.found.slowest.get(way, 0.0))
         if answer.status_code not in (200, 400, 413):
             self._wrong(f"HTTP {answer.status_code}", content, answer.content)
             return
@@ -160,32 +167,45 @@ class RoleFuzzer:
             self.found.wrong.append(f"nobody was answered: {answered}")
 
     async def _subscribe(self, grammar: Grammar, rounds: int, protocol: str) -> None:
-        """One subscription after the other over one socket: the first that it says, then it is ended."""
-        modern = protocol == _PROTOCOLS[0]
-        start, stop = ("subscribe", "complete") if modern else ("start", "stop")
-        roots = [each for each in grammar.roots() if each[0] == "subscription"]
+        """One subscription after the other: the first that each says, then it is ended."""
+        roots = [each for each in grammar.roots() if each[0] == "subscription"] * rounds
         url = self._url.replace("http://", "ws://")
-        async with websockets.connect(url, subprotocols=[protocol], max_size=None) as socket:  # type: ignore[list-item]
-            await socket.send(json.dumps({"type": "connection_init", "payload": {"headers": self._headers}}))
-            for number, (operation, root) in enumerate(roots * rounds):
-                document = grammar.document(operation, root)
-                body = whole(document) if self._chance.random() < 0.6 else spoiled(document, self._chance)[1]
-                asked = json.dumps({"id": str(number), "type": start, "payload": body})
-                self.found.requests[f"subscription over {protocol}"] += 1
-                try:
-                    await socket.send(asked)
-                    # A stream with nothing in it says nothing.
-                    with contextlib.suppress(*((TimeoutError,) if root.endswith("_stream") else ())):
-                        async with asyncio.timeout(0.5 if root.endswith("_stream") else _HANGS_AFTER):
-                            await self._first(socket, str(number), f"{operation} {root}", asked)
-                    await socket.send(json.dumps({"id": str(number), "type": stop}))
-                except (TimeoutError, websockets.ConnectionClosed) as exc:
-                    self._wrong(f"{protocol}: {type(exc).__name__} {exc}", asked.encode(), b"")
-                    return
+        numbered = enumerate(roots)
+        while left := [*itertools.islice(numbered, 200)]:
+            async for socket in websockets.connect(url, subprotocols=[protocol], max_size=None):  # type: ignore[list-item]
+                # Who breaks the protocol is disconnected with a code of it, and comes back with the next.
+                with contextlib.suppress(websockets.ConnectionClosed):
+                    init = {"type": "connection_init", "payload": {"headers": self._headers}}
+                    await socket.send(json.dumps(init))
+                    while left:
+                        await self._subscribe_to(socket, grammar, *left.pop(), protocol)
+                if socket.close_code == 1011:
+                    self._wrong(f"{protocol}: closed with 1011", b"", b"")
+                if not left:
+                    break
+
+    async def _subscribe_to(
+        self, socket: Any, grammar: Grammar, number: int, key: tuple[str, str], protocol: str
+    ) -> None:
+        start, stop = ("subscribe", "complete") if protocol == _PROTOCOLS[0] else ("start", "stop")
+        document = grammar.document(*key)
+        body = whole(document) if self._chance.random() < 0.6 else spoiled(document, self._chance)[1]
+        asked = json.dumps({"id": str(number), "type": start, "payload": body})
+        self.found.requests[f"subscription over {protocol}"] += 1
+        await socket.send(asked)
+        try:
+            async with asyncio.timeout(0.5 if key[1].endswith("_stream") else _HANGS_AFTER):
+                await self._first(socket, str(number), " ".join(key), asked)
+        except TimeoutError:
+            if not key[1].endswith("_stream"):  # a stream with nothing in it says nothing
+                self._wrong(f"{protocol}: no word of it", asked.encode(), b"")
+        await socket.send(json.dumps({"id": str(number), "type": stop}))
 
     async def _first(self, socket: websockets.ClientConnection, number: str, key: str, asked: str) -> None:
         while True:
             heard = json.loads(await socket.recv())
+            if heard["type"] == "connection_error":  # of Apollo's: it was no message of the protocol
+                return
             if heard.get("id") != number:
                 continue  # keep-alives, and what an earlier one still said
             payload = heard.get("payload")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
@@ -22,6 +23,14 @@ from tests.e2e.stack import Stack
 _NO_LIMIT = "100000000"
 _LIMITS = ("limit_", "login_attempts", "messages_per_minute", "replies_per_user", "sockets_per_user")
 _CLAIMS = "https://hasura.io/jwt/claims"
+#: Tables with rows of one person, by the column that says whose.
+_OWNED = {
+    "users": "id",
+    "chat_sessions": "user_id",
+    "chat_messages": "user_id",
+    "chat_read_marks": "user_id",
+    "refresh_tokens": "user_id",
+}
 #: What the log says of a defect, in any of the processes.
 _DEFECTS = re.compile(
     r"unexpected_error|Traceback \(most recent|was never (?:awaited|retrieved)|Unclosed|\"unexpected\""
@@ -86,6 +95,12 @@ class FuzzWorld(Stack):
     def admin(self) -> dict[str, str]:
         return {"x-hasura-admin-secret": self._environments["engine"]["HASURA_GRAPHQL_ADMIN_SECRET"]}
 
+    def headers_of(self, role: str) -> dict[str, str]:
+        """Of ada as `user` or `assistant`, of `admin`, or of `nobody`."""
+        if role == "nobody":
+            return {}
+        return self.admin if role == "admin" else {"Authorization": f"Bearer {self.token(self.ada.id, role)}"}
+
     def token(self, user_id: str, role: str = "user") -> str:
         """As the backend signs them, but for a day."""
         roles = {
@@ -110,6 +125,37 @@ class FuzzWorld(Stack):
             ).fetchone()
         assert row is not None
         return int(row[0])
+
+    def of_the_victim(self) -> dict[str, str]:
+        """A digest of all that is theirs, by table: it changes when somebody else changed it."""
+        with psycopg.connect(self.database_url) as connection:
+            return {
+                table: str(
+                    connection.execute(
+                        f"SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {table} t"
+                        f" WHERE {column} = %s",
+                        [self.victim.id],
+                    ).fetchone()
+                )
+                for table, column in _OWNED.items()
+            }
+
+    async def settle(self, before: dict[str, Usage], connections: int) -> list[str]:
+        """Waits until files, threads and connections are what they were; what stays more is what was leaked."""
+        leaks = ["not looked yet"]
+        for _ in range(60):
+            leaks = [
+                f"{name}: {kind} {getattr(before[name], kind)} → {getattr(now, kind)}"
+                for name, now in self.usage().items()
+                for kind, spare in (("files", 6), ("threads", 8))
+                if getattr(now, kind) > getattr(before[name], kind) + spare
+            ]
+            held = self.database_connections()
+            leaks += [f"database: {connections} → {held} connections"] if held > connections + 10 else []
+            if not leaks:
+                break
+            await asyncio.sleep(0.5)
+        return leaks
 
     def defects(self) -> list[str]:
         """Lines of the logs that only a defect of ours writes."""
