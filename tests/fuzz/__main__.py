@@ -27,7 +27,7 @@ _OPERATIONS = 37  # of the API, about: what `--max-examples` is for each of them
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz ARGS=…", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="all unless given")
+    parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="api and graphql unless given")
     parser.add_argument("--requests", type=int, default=11_000)
     parser.add_argument("--rounds", type=int, default=40, help="documents for each root field of a role")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
@@ -42,7 +42,7 @@ def main() -> int:
             url = cluster.ensure_database("chat", "chat", secrets.token_hex(16))
             migrate(url)
             with FuzzWorld(url, Path(folder), webapp=True) as world:
-                for part in arguments.parts or _PARTS:
+                for part in arguments.parts or _PARTS[:2]:
                     wrong += asyncio.run(_watched(world, part, arguments))
     for each in wrong:
         print(f"\n{each}", file=sys.stderr)
