@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     llm_token_timeout: float = Field(30.0, gt=0)
     llm_total_timeout: float = Field(300.0, gt=0, le=3600)
     llm_answer_chars: int = Field(50_000, ge=1, le=100_000)
-    replies_at_once: int = Field(32, ge=1)
+    replies_at_once: int = Field(500, ge=1)
     replies_per_user: int = Field(4, ge=1)
     tokens_per_day: int | None = Field(None, ge=1)
 
