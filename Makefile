@@ -5,7 +5,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # Most of their time tests wait, so two run at once; those that share something stay together.
-AT_ONCE := -n 2 --dist loadscope --no-loadscope-reorder
+AT_ONCE := -n 2 --dist loadscope --no-loadscope-reorder --durations=50
 # The newest Python that is asked for by its plain name or, where that one is too old, by its version.
 PYTHON := $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)

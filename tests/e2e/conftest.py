@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
@@ -113,6 +114,13 @@ class Visitor:
     async def here(self, page: Page) -> None:
         """The page knows who looks at it."""
         await expect(page.get_by_test_id("account-name")).to_have_text(self.name)
+
+
+async def until(page: Page, expression: str) -> None:
+    """Waits until it is true. Playwright's own way has the page evaluate texts, which its policy forbids."""
+    async with asyncio.timeout(15):
+        while not await page.evaluate(expression):  # noqa: ASYNC110  (only the page knows when)
+            await asyncio.sleep(0.05)
 
 
 async def fill_account(page: Page, name: str, password: str) -> None:

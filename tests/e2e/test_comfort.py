@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.e2e.conftest import until
 from tests.e2e.model import Model
 from tests.e2e.test_composer import actions_of, field
 from tests.e2e.test_story import answers, item, send
@@ -195,7 +196,7 @@ async def test_no_word_of_another_language_is_seen_while_the_page_loads(stack: S
         look();"""
     )
     await page.reload()
-    await page.wait_for_function("window.flashed.length === 3")
+    await until(page, "window.flashed.length === 3")
     assert set(await page.evaluate("window.flashed")) == {"Willkommen zurück"}
 
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.e2e.conftest import until
 from tests.e2e.payloads import PAYLOADS
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ async def test_hostile_answers_stay_text(stack: Stack, e2e_database: str, visito
     session_id = write_answers(e2e_database, ada, *PAYLOADS, "\n\n".join(PAYLOADS))
     await page.goto(f"{ada.home}/chat/{session_id}")
     await expect(page.get_by_test_id("message").last).to_contain_text("<script>")
-    await page.wait_for_function("document.querySelectorAll('.katex, .katex-error').length > 0")
+    await until(page, "document.querySelectorAll('.katex, .katex-error').length > 0")
     await look_for_harm(page)
     await shoot(page, "31-hostile")
     seen: set[str] = set()

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.conftest import PASSWORD, PHONE, fill_account
+from tests.e2e.conftest import PASSWORD, PHONE, fill_account, until
 from tests.e2e.test_story import answers, item, send
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def test_two_messages_written_offline_survive_a_reload_and_arrive_once_in_
     page = await ada.register()
     await send(page, "Before")
     await expect(answers(page)).to_have_count(1)
-    await page.wait_for_function(WORKER_READY)
+    await until(page, WORKER_READY)
 
     await ada.context.set_offline(True)
     await send(page, "The first one")
@@ -73,7 +73,7 @@ async def test_a_chat_that_is_begun_offline_is_one_chat(
 ) -> None:
     ada = await visitors(stack)
     page = await ada.register()
-    await page.wait_for_function(WORKER_READY)
+    await until(page, WORKER_READY)
     await ada.context.set_offline(True)
     await send(page, "Which vegetables can I sow in March?")
     await send(page, "And in April?")
@@ -152,7 +152,7 @@ async def test_what_was_sent_a_moment_ago_does_not_come_back_when_the_chat_is_cl
     await page.get_by_role("button", name="Clear all messages").click()
     await page.get_by_role("button", name="Clear", exact=True).click()
     await expect(page.get_by_text("No messages yet")).to_be_visible()
-    await page.wait_for_function("!Object.keys(localStorage).some((key) => key.startsWith('chat-outbox'))")
+    await until(page, "!Object.keys(localStorage).some((key) => key.startsWith('chat-outbox'))")
     await page.reload()
     await expect(page.get_by_text("No messages yet")).to_be_visible()
     await expect(page.get_by_test_id("message")).to_have_count(0)
@@ -314,7 +314,7 @@ async def test_what_one_user_left_unsent_is_neither_shown_to_the_next_nor_sent_i
 async def test_a_new_build_replaces_the_kept_files(stack: Stack, visitors: Any) -> None:
     ada = await visitors(stack)
     page = await ada.register()
-    await page.wait_for_function(WORKER_READY)
+    await until(page, WORKER_READY)
     kept = await page.evaluate(
         "caches.keys().then(async (names) => [names, (await (await caches.open(names[0])).keys()).map((r) => r.url)])"
     )
@@ -330,4 +330,4 @@ async def test_a_new_build_replaces_the_kept_files(stack: Stack, visitors: Any) 
     )
     await page.evaluate("caches.open('of an older build')")
     await page.evaluate("navigator.serviceWorker.getRegistration().then((worker) => worker.update())")
-    await page.wait_for_function("caches.keys().then((names) => names.join() === 'another-version')")
+    await until(page, "caches.keys().then((names) => names.join() === 'another-version')")
