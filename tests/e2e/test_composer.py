@@ -108,6 +108,48 @@ async def test_what_only_begins_like_a_command_is_a_message(stack: Stack, visito
         await expect(page.locator("[data-role=user]", has_text=text)).to_have_count(1)
 
 
+# Writes into the field in the very moment in which the front page becomes the page of the chat that it has made.
+QUICK_FINGERS = """() => {
+    const push = history.pushState;
+    history.pushState = function (...args) {
+        push.apply(this, args);
+        if (!/chat.[0-9a-f-]{36}$/.test(location.pathname) || window.typed) return;
+        window.typed = true;
+        const field = document.querySelector("[data-testid=message-input]");
+        Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(field, "Meanwhile");
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        if (SENDS) field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+    };
+}"""
+
+
+async def test_what_is_typed_while_the_front_page_becomes_a_chat_stays(stack: Stack, visitors: Any) -> None:
+    page = await (await visitors(stack)).register()
+    await page.evaluate(QUICK_FINGERS.replace("SENDS", "false"))
+    await send(page, "First")
+    await expect(answers(page)).to_have_count(1)
+    assert await page.evaluate("window.typed")
+    await expect(field(page)).to_have_value("Meanwhile")
+    await page.reload()
+    await expect(field(page)).to_have_value("Meanwhile")
+    await page.goto(page.url.rpartition("/")[0])
+    await expect(page.get_by_test_id("session-item")).to_have_count(1)
+    await expect(field(page)).to_have_value("")
+
+
+async def test_what_is_sent_while_the_front_page_becomes_a_chat_belongs_to_it(
+    stack: Stack, visitors: Any
+) -> None:
+    page = await (await visitors(stack)).register()
+    await page.evaluate(QUICK_FINGERS.replace("SENDS", "true"))
+    await send(page, "First")
+    await expect(answers(page)).to_have_count(2)
+    await expect(page.locator("[data-role=user]")).to_have_text(
+        [re.compile("First"), re.compile("Meanwhile")]
+    )
+    await expect(page.get_by_test_id("session-item")).to_have_count(1)
+
+
 async def test_a_command_is_found_by_what_it_is_called_in_german(stack: Stack, visitors: Any) -> None:
     ada = await visitors(stack, locale="de-DE")
     await ada.context.add_cookies([{"name": "chat-language", "value": "en", "url": ada.home}])

@@ -6,7 +6,7 @@ import { useAction } from "$/public/js/actions.js";
 import { BUDGET, Budget, isNear, lengthOf } from "$/public/js/composer/budget.jsx";
 import { CommandMenu, MENU, optionId } from "$/public/js/composer/command_menu.jsx";
 import { matching, run } from "$/public/js/composer/commands.js";
-import { EDIT, draftKey as draftKeyOf, keepDraft, readDraft } from "$/public/js/composer/drafts.js";
+import { EDIT, becomes, becomesNow, draftKey as draftKeyOf, keepDraft, moveDraft, readDraft } from "$/public/js/composer/drafts.js";
 import { remember, sentTexts } from "$/public/js/composer/sent_texts.js";
 import { SUGGEST } from "$/public/js/composer/suggestions.jsx";
 import { add, newId, useOutbox, useOwner } from "$/public/js/outbox.js";
@@ -71,7 +71,12 @@ export function Composer({ owner: told, unnamedId, answeringId, longest, onStop 
   useEffect(() => {
     // What was typed before the page knew who writes stays; the text of another chat does not.
     const typed = shown.current === null || shown.current === sessionId ? field.current.value : "";
-    if (owner) shown.current = sessionId;
+    if (owner) {
+      shown.current = sessionId;
+      // What was being written as the front page became this chat comes along.
+      if (sessionId && sessionId === becomesNow()) moveDraft(draftKeyOf(owner, ""), draftKey);
+      becomes("");
+    }
     recalled.current = null;
     const kept = owner ? readDraft(draftKey) : null;
     if (typed) keep();
@@ -113,7 +118,7 @@ export function Composer({ owner: told, unnamedId, answeringId, longest, onStop 
     const first = outbox.find((item) => belongs(item, sessionId) && item.state !== "sent");
     const target = sessionId
       ? { id: newId(), sessionId, title: unnamedId === sessionId ? "name" : "" }
-      : { id: newId(), sessionId: first?.sessionId ?? newId(), title: "create" };
+      : { id: newId(), sessionId: becomesNow() || first?.sessionId || newId(), title: "create" };
     try {
       add(owner, { ...target, ...again, text: written });
     } catch {
@@ -172,7 +177,7 @@ export function Composer({ owner: told, unnamedId, answeringId, longest, onStop 
     }
     // A phone's Enter is a new line.
     const enters = key === "Enter" && !event.shiftKey && !event.altKey;
-    if (enters && !matchMedia("(pointer: coarse)").matches) return takes(() => !empty && send());
+    if (enters && !matchMedia("(pointer: coarse)").matches) return takes(send);
     if (key === "Escape" && plain && answeringId) return takes(stop);
     const step = { ArrowUp: 1, ArrowDown: -1 }[key];
     if (plain && step && recall(step)) event.preventDefault();

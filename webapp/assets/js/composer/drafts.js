@@ -7,6 +7,13 @@ export const EDIT = "chat-edit";
 export const draftKey = (owner, sessionId) => `chat-draft:${owner}:${sessionId || "new"}`;
 
 let late = null;
+let becoming = "";
+
+// The front page becomes this chat: what is typed or sent there before the route says so is the chat's already.
+export const becomes = (sessionId) => {
+  becoming = sessionId;
+};
+export const becomesNow = () => becoming;
 
 // `origin` is the message that this text was, if it was one: unchanged, it is sent as that again.
 export const keepDraft = (key, text, origin) => {

@@ -2,7 +2,7 @@
 // offline and after a reload: below the stored messages (message_list.jsx), or where there are none by itself.
 import { memo, useEffect, useReducer, useRef } from "react";
 import { useNavigate, useParams } from "react-router";
-import { EDIT, draftKey, moveDraft } from "$/public/js/composer/drafts.js";
+import { EDIT, becomes } from "$/public/js/composer/drafts.js";
 import { Plain } from "$/public/js/messages/plain_text.jsx";
 import { retry, useOutbox, useOwner, withdraw } from "$/public/js/outbox.js";
 import { useWords } from "$/public/js/words.js";
@@ -44,8 +44,7 @@ export function PendingMessages({ owner: told, editable }) {
 
   useEffect(() => {
     if (!arrived) return;
-    // What is being written meanwhile comes along.
-    moveDraft(draftKey(owner, ""), draftKey(owner, arrived.sessionId));
+    becomes(arrived.sessionId);
     navigate(`/chat/${arrived.sessionId}`);
   }, [arrived?.sessionId]);
 
