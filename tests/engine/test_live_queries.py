@@ -8,6 +8,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from backend.services.hasura_client import operations, session_operations
+from backend.services.hasura_client.operations import Operation
 from hasura.engine.live.statement import Statement
 from tests.conftest import make_user
 from tests.engine.conftest import RunningEngine, bearer, user_token
@@ -51,6 +53,46 @@ async def test_a_change_by_any_client_of_the_database_is_pushed_without_polling(
             latencies.append(time.perf_counter() - committed)
             assert news["chat_sessions"][-1] == {"title": f"chat {number}"}
         print(f"\nfrom commit to client ({subprotocol}): {[f'{each * 1000:.1f} ms' for each in latencies]}")  # noqa: T201
+
+
+WATCHES = {
+    operation.name: operation.text
+    for module in (operations, session_operations)
+    for operation in vars(module).values()
+    if isinstance(operation, Operation) and operation.text.lstrip().startswith("subscription")
+}
+
+
+@pytest.mark.parametrize("name", WATCHES)
+async def test_no_live_query_of_the_product_is_polled(
+    engine: RunningEngine, database_url: str, name: str
+) -> None:
+    ada = make_user(database_url, "ada")
+    variables = {"session_id": str(uuid4()), "sign_in_id": str(uuid4()), "limit": 20}
+    live = engine.engine.live("default")
+    async with engine.socket() as socket:
+        await (await socket.init(bearer(user_token(ada)))).subscribe(
+            WATCHES[name], {each: value for each, value in variables.items() if f"${each}:" in WATCHES[name]}
+        )
+        await socket.news()
+        [running] = live._pollers.values()
+        assert live._feed.announces(running.tables), running.tables
+
+
+async def test_what_is_unread_is_pushed(engine: RunningEngine, database_url: str) -> None:
+    ada = make_user(database_url, "ada")
+    add_session(database_url, ada, "chat")
+    async with engine.socket() as socket:
+        await (await socket.init(bearer(user_token(ada)))).subscribe(
+            "subscription { chat_sessions { unread_messages } }"
+        )
+        assert await socket.news() == {"chat_sessions": [{"unread_messages": 0}]}
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                "INSERT INTO chat_messages (session_id, user_id, role, content)"
+                " SELECT session_id, user_id, 'assistant', 'words' FROM chat_sessions"
+            )
+        assert await socket.news() == {"chat_sessions": [{"unread_messages": 1}]}
 
 
 async def test_two_users_share_one_statement_and_each_sees_own_rows_only(

@@ -98,6 +98,42 @@ class Conversation(RuleBasedStateMachine):
         self.db.execute("DELETE FROM chat_messages WHERE id = %s", [row])
         self.changing(True)
 
+    @precondition(lambda self: self.tree.nodes)
+    @rule(number=ANY)
+    def answer_slowly(self, number: int) -> None:
+        question = self.any(number, answer=False)
+        assert question is not None
+        row = self.insert("assistant", reply_to=question)
+        self.tree.answer(row, question)
+        self.watch()
+        self.db.execute("UPDATE chat_messages SET status = 'streaming' WHERE id = %s", [row])
+        self.watch()
+        self.db.execute("UPDATE chat_messages SET status = 'complete' WHERE id = %s", [row])
+        self.revision = revision(self.db, self.session)
+
+    @precondition(lambda self: self.tree.nodes)
+    @rule(number=ANY)
+    def read(self, number: int) -> None:
+        self.db.execute(
+            "INSERT INTO chat_read_marks (session_id, device_id, user_id, last_read_id) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT (session_id, device_id) DO UPDATE SET last_read_id = excluded.last_read_id",
+            [self.session, self.session, self.user, self.any(number)],
+        )
+
+    unread: object = None
+    row: object = None
+
+    @invariant()
+    def watch(self) -> None:
+        """A live query that hears of changed rows of sessions hears of every change of what is unread."""
+        seen = (
+            "SELECT chat_sessions_unread_messages(s), (s.xmin, s.ctid)::text FROM chat_sessions AS s"
+            " WHERE session_id = %s"
+        )
+        before = (self.unread, self.row)
+        self.unread, self.row = one(self.db, seen, self.session)
+        assert self.unread == before[0] or self.row != before[1]
+
     @invariant()
     def the_page_is_the_path(self) -> None:
         assert page(self.db, self.session) == [node.id for node in self.tree.path]

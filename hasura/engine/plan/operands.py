@@ -61,4 +61,4 @@ def computed(field: ComputedField, given: v.Object | None = None, path: str = "$
             arguments.append((argument.name, n.TheRow()))
         else:
             arguments += given_argument(argument, given, path)
-    return n.Computed(field.function, tuple(arguments), field.target)
+    return n.Computed(field.function, tuple(arguments), field.target, field.changes_with_row)

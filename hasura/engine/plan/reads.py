@@ -229,9 +229,12 @@ def tables_in(condition: n.Condition) -> set[QualifiedName]:
 def tables_read(source: n.Left | n.RowSource | None) -> set[QualifiedName]:
     """Tables that a value or a set of rows is made of.
 
-    What a function reads is not known here: it is a name that no table has, so nobody relies on being told.
+    What a function reads is not known here: it is a name that no table has, so nobody relies on being told, unless
+    whoever wrote it says that its row tells (`hasura.engine.resolve.computed.CHANGES_WITH_ROW`).
     """
     match source:
+        case n.Computed(changes_with_row=True):
+            return set()
         case n.FromTable(table):
             return {table}
         case n.FromFunction(function) | n.Computed(function):

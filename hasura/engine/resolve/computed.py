@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from hasura.engine.catalog import model as catalog
     from hasura.engine.metadata import model as metadata
 
+#: In the comment of a computed field's function: what it answers changes only when its row does. Whoever changes what
+#: else it reads changes the row too. Then a live query hears of it; PostgreSQL does not say what a function reads.
+CHANGES_WITH_ROW = "@changes-with-row"
+
 
 def computed_field(
     entry: metadata.ComputedField,
@@ -58,6 +62,7 @@ def computed_field(
         scalar=scalar_name(found.result),
         target=found.returns,
         returns_set=found.returns_set,
+        changes_with_row=CHANGES_WITH_ROW in (found.comment or ""),
         comment=entry.comment or found.comment,
     )
 

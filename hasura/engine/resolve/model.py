@@ -82,7 +82,8 @@ class Argument:
 class ComputedField:
     """A function of a row, read like a column (``target`` None) or like a relationship to rows of ``target``.
 
-    ``row_argument`` is the place of the row among all arguments; ``arguments`` are all of them.
+    ``row_argument`` is the place of the row among all arguments; ``arguments`` are all of them. ``changes_with_row``:
+    whatever else the function reads, it answers something else only after its row has changed.
     """
 
     name: str
@@ -93,6 +94,7 @@ class ComputedField:
     scalar: str
     target: QualifiedName | None
     returns_set: bool
+    changes_with_row: bool
     comment: str | None
 
     @property

@@ -77,6 +77,8 @@ class Computed:
     arguments: tuple[tuple[str, Operand | TheRow], ...]
     #: whose rows it answers, if it answers rows
     rows_of: QualifiedName | None = None
+    #: it answers the same for as long as its row does not change
+    changes_with_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
