@@ -84,9 +84,14 @@ def _apply(backend: PostgresqlPsycopgBackend, migration: yoyo.migrations.Migrati
 @contextmanager
 def _only_migrator(database_url: str) -> Iterator[None]:
     with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY]).fetchone()
-        if row is None or not row[0]:
-            raise MigrationError("another migration of this database is running: wait for it, then try again")
+        # A migrator that has just ended holds the lock until PostgreSQL has ended its session.
+        connection.execute(f"SET lock_timeout = {LOCK_WITHIN_MS}")
+        try:
+            connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK_KEY])
+        except errors.LockNotAvailable:
+            raise MigrationError(
+                "another migration of this database is running: wait for it, then try again"
+            ) from None
         yield  # the lock ends with the connection
 
 

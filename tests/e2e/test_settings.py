@@ -88,14 +88,14 @@ async def test_name_password_devices_and_retention(
     await sign_in(third, NEW_PASSWORD)
 
     # less time for old chats is asked about, more is not
-    await page.get_by_label("30 days").click()
+    await page.get_by_role("radio", name="30 days").click()
     await expect(page.get_by_role("dialog")).to_contain_text("30 days")
     await shoot(page, f"settings-retention-{viewport['width']}")
     await page.keyboard.press("Escape")
     await expect(page.get_by_label("Forever")).to_be_checked()
-    await page.get_by_label("30 days").click()
+    await page.get_by_role("radio", name="30 days").click()
     await page.get_by_role("button", name="Delete old chats").click()
-    await expect(page.get_by_label("30 days")).to_be_checked()
+    await expect(page.get_by_role("radio", name="30 days")).to_be_checked()
     await page.get_by_label("365 days").click()
     await expect(page.get_by_label("365 days")).to_be_checked()
     await page.reload()

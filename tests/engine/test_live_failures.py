@@ -51,8 +51,8 @@ async def titles_to(socket: Socket, last: str) -> list[str]:
     return found
 
 
-async def test_a_restart_of_postgresql_costs_listeners_nothing_but_time(tmp_path: Path) -> None:
-    cluster = EmbeddedPostgres(tmp_path / "postgres", free_port(), secrets.token_hex(8), durable=False)
+async def test_a_restart_of_postgresql_costs_listeners_nothing_but_time(cluster_place: Path) -> None:
+    cluster = EmbeddedPostgres(cluster_place / "postgres", free_port(), secrets.token_hex(8), durable=False)
     async with contextlib.AsyncExitStack() as stack:
         with cluster.running():
             url = cluster.ensure_database("chat", "chat", secrets.token_hex(8))

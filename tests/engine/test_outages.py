@@ -163,9 +163,9 @@ async def test_idle_connections_that_were_lost_cost_no_request(shop: Shop) -> No
         assert (await ask(shop, TITLE)).json() == {"data": {"article_by_pk": {"title": "One"}}}
 
 
-async def test_the_engine_outlives_a_restart_of_postgresql(tmp_path: Path) -> None:
+async def test_the_engine_outlives_a_restart_of_postgresql(cluster_place: Path) -> None:
     with contextlib.ExitStack() as stack:
-        cluster = EmbeddedPostgres(tmp_path / "postgres", free_port(), "secret", durable=False)
+        cluster = EmbeddedPostgres(cluster_place / "postgres", free_port(), "secret", durable=False)
         server = stack.enter_context(contextlib.ExitStack())
         server.enter_context(cluster.running())
         async with open_shop(cluster.ensure_database("shop", "chat", "chat")) as shop:

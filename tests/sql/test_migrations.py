@@ -110,7 +110,7 @@ def test_the_rest_is_applied_to_a_database_that_holds_data(
         assert one(db, unread) == (*one(db, read), 0), "what is older than marks counts as read"
 
 
-def test_a_second_migrator_is_refused_at_once_in_one_line(url: str) -> None:
+def test_a_second_migrator_is_refused_soon_in_one_line(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as other:
         # What migrate() itself takes while it runs.
         other.execute("SELECT pg_advisory_lock(x'63686174'::int)")
