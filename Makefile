@@ -1,6 +1,6 @@
 # Everything a person runs. Needs Python ≥ 3.11 and a package registry; all else comes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help up doctor test cases faults fuzz load bench-engine bench-search bench-growth bench-ui console lint lock clean chromium
+.PHONY: help up doctor test cases faults fuzz load bench bench-engine bench-search bench-growth bench-ui console lint lock clean chromium
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,6 +38,8 @@ load: $(VENV)/.development ## 1,000 people on the WebSocket API and 1,000 before
 fuzz: $(VENV)/.development ## Send the API, GraphQL and the sockets what nobody should: make fuzz ARGS="graphql --rounds 100"
 	@$(BIN)/python -m webapp.build
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+bench: bench-engine bench-search bench-growth bench-ui ## Measure all of these, one after the other.
 
 bench-engine: $(VENV)/.development ## Measure the engine beside PostgreSQL's own speed and PostGraphile (needs wrk).
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -74,7 +74,7 @@ def _prepare_for_many_tabs() -> None:
     # The default of 700 new objects makes a full collection of all states' objects far too often.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 1_000)
+    gc.set_threshold(10_000, 20, 1_000)
     # A tab takes a file descriptor, its browser one to GraphQL, an answer that is followed two; many systems give 1,024
     # to who does not ask for more.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -61,8 +61,10 @@ class LlmAssistant:
             # Local servers take any key, but the SDK wants one.
             api_key=settings.llm_api_key.get_secret_value() if settings.llm_api_key else "none",
             # Reading has deadlines of its own below; this one ends a connection that nobody waits for.
-            timeout=httpx2.Timeout(
-                self._first_token + self._next_token, connect=settings.llm_connect_timeout
+            http_client=openai.DefaultAioHttpClient(
+                timeout=httpx2.Timeout(
+                    self._first_token + self._next_token, connect=settings.llm_connect_timeout
+                )
             ),
             max_retries=0,
         )
@@ -176,7 +178,7 @@ class LlmAssistant:
                 except (StopAsyncIteration, openai.APIConnectionError, TimeoutError) as exc:
                     if finish:
                         break  # the text is whole: what it took need not be told
-                    if isinstance(exc, openai.APITimeoutError | TimeoutError):
+                    if isinstance(exc, TimeoutError) or _is_late(exc):
                         raise
                     raise errors.Cut from exc
                 text, finished, usage = _read(chunk)
@@ -228,8 +230,13 @@ def _judged(exc: Exception) -> bool | None:
 def _passing(exc: Exception) -> bool:
     """Whether the same request may well succeed a moment later."""
     return isinstance(exc, openai.InternalServerError) or (
-        isinstance(exc, openai.APIConnectionError) and not isinstance(exc, openai.APITimeoutError)
+        isinstance(exc, openai.APIConnectionError) and not _is_late(exc)
     )
+
+
+def _is_late(exc: Exception) -> bool:
+    """Through aiohttp a refused connection is a ConnectTimeout, too: that is not late but away."""
+    return isinstance(exc, openai.APITimeoutError) and not isinstance(exc.__cause__, httpx2.ConnectTimeout)
 
 
 def _read(chunk: Any) -> tuple[str, str | None, Usage | None]:
@@ -250,7 +257,9 @@ def _read(chunk: Any) -> tuple[str, str | None, Usage | None]:
 def translated(exc: Exception) -> errors.AssistantError:
     """What an exception of the SDK, of the connection or of a malformed chunk (a ValueError) means."""
     match exc:
-        case openai.APITimeoutError() | httpx2.TimeoutException():
+        case httpx2.TimeoutException():
+            return errors.TimedOut()
+        case openai.APITimeoutError() if _is_late(exc):
             return errors.TimedOut()
         case openai.APIConnectionError():
             return errors.Unreachable()

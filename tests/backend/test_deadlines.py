@@ -6,9 +6,9 @@ import asyncio
 from uuid import UUID, uuid4
 
 import httpx
-import httpx2
 import psycopg
 import pytest
+from aiohttp import web
 
 from backend.main import create_app
 from backend.services import deadlines
@@ -16,6 +16,7 @@ from backend.services.deadlines import DeadlineExceeded
 from backend.services.hasura_client import HasuraClient, TooLate, Unavailable, places
 from tests.backend import model_server as scripts
 from tests.backend.conftest import Person, assert_problem, register, running, serving, settings_for
+from tests.backend.graphql_server import graphql_server
 from tests.backend.model_server import model_server
 from tests.backend.sockets import new_session
 from tests.backend.test_breakers import silent_server
@@ -70,11 +71,11 @@ async def _remaining() -> float | None:
 async def test_graphql_is_told_how_long_it_may_take(own: float, given: float | None, told: int) -> None:
     seen: list[int] = []
 
-    def handler(request: httpx2.Request) -> httpx2.Response:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         seen.append(int(request.headers[HEADER]))
-        return httpx2.Response(200, json={"data": {"chat_sessions": []}})
+        return web.json_response({"data": {"chat_sessions": []}})
 
-    async with HasuraClient("http://graphql.test/", own, transport=httpx2.MockTransport(handler)) as client:
+    async with graphql_server(handler) as url, HasuraClient(url, own) as client:
         if given is None:
             await client.get_user_chat_sessions("token")
         else:
@@ -86,15 +87,16 @@ async def test_graphql_is_told_how_long_it_may_take(own: float, given: float | N
 async def test_nothing_is_repeated_or_begun_when_the_time_is_over() -> None:
     calls = 0
 
-    async def handler(_: httpx2.Request) -> httpx2.Response:
+    async def handler(_: web.BaseRequest) -> web.StreamResponse:
         nonlocal calls
         calls += 1
         assert deadline is not None
         deadline.at = asyncio.get_running_loop().time()  # over, and nobody has noticed
-        return httpx2.Response(503)
+        return web.Response(status=503)
 
     async with (
-        HasuraClient("http://graphql.test/", transport=httpx2.MockTransport(handler)) as client,
+        graphql_server(handler) as url,
+        HasuraClient(url) as client,
         deadlines.within(60) as deadline,
     ):
         with pytest.raises(Unavailable, match="not available"):

@@ -12,9 +12,9 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import httpx2
 import psycopg
 import pytest
+from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +28,7 @@ from backend.services.hasura_client import HasuraClient
 from backend.services.tokens import Tokens
 from backend.settings import JwtSecret
 from tests.backend.conftest import ADMIN_SECRET, JWT_SECRET, engine_process
+from tests.backend.graphql_server import graphql_server
 from tests.conftest import RedisServer, free_port, make_user, new_database
 
 SECRET = JwtSecret.model_validate_json(JWT_SECRET)
@@ -176,14 +177,14 @@ async def test_who_comes_without_anything(
 
 
 async def test_an_endpoint_that_takes_every_token_and_shows_every_row() -> None:
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        if b"Ping" in request.content:
-            return httpx2.Response(200, json={"data": {"__typename": "query_root"}})
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        if "Ping" in await request.text():
+            return web.json_response({"data": {"__typename": "query_root"}})
         names = ["chat_sessions", "chat_read_marks", "chat_session_categories", "sign_ins", "users"]
         rows = {name: list[str]() for name in names}
-        return httpx2.Response(200, json={"data": {**rows, "chat_messages": [{"message_id": "1"}]}})
+        return web.json_response({"data": {**rows, "chat_messages": [{"message_id": "1"}]}})
 
-    async with HasuraClient("http://engine/v1/graphql", transport=httpx2.MockTransport(answer)) as client:
+    async with graphql_server(answer) as url, HasuraClient(url) as client:
         taken = await graphql.tokens(client, SECRET)
         seen = await graphql.rows(client, Tokens(SECRET), UUID(int=1))
     assert (taken.level, "expired is accepted" in taken.text) == ("wrong", True)

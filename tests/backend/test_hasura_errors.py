@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-import httpx2
 import pytest
+from aiohttp import web
 
 from backend.services import hasura_client as hasura
 from backend.services.hasura_client import HasuraClient
+from tests.backend.graphql_server import Handler, answers, breaks, graphql_server, is_silent
 
-Handler = Callable[[httpx2.Request], httpx2.Response]
 
-
-def client_of(handler: Handler, **options: Any) -> HasuraClient:
-    return HasuraClient("http://graphql.test/v1/graphql", transport=httpx2.MockTransport(handler), **options)
+@asynccontextmanager
+async def client_of(handler: Handler, seconds: float = 10) -> AsyncIterator[HasuraClient]:
+    async with graphql_server(handler) as url, HasuraClient(url, seconds) as client:
+        yield client
 
 
 def graphql_error(code: str, message: str = "…", status: int = 200) -> Handler:
-    body = {"errors": [{"message": message, "extensions": {"path": "$", "code": code}}]}
-    return lambda _: httpx2.Response(status, json=body)
-
-
-def fails_with(error: Exception) -> Handler:
-    def handler(_: httpx2.Request) -> httpx2.Response:
-        raise error
-
-    return handler
+    return answers(status, body={"errors": [{"message": message, "extensions": {"path": "$", "code": code}}]})
 
 
 CASES = [
@@ -54,21 +50,18 @@ CASES = [
     (graphql_error("unexpected", "connection error"), hasura.Unavailable),
     (graphql_error("unexpected", "something else"), hasura.UnexpectedAnswer),
     (graphql_error(""), hasura.UnexpectedAnswer),
-    (lambda _: httpx2.Response(200, json={"errors": []}), hasura.UnexpectedAnswer),
-    (lambda _: httpx2.Response(503, text="starting"), hasura.Unavailable),
-    (lambda _: httpx2.Response(502, text="<html>"), hasura.Unavailable),
-    (lambda _: httpx2.Response(401, text="no"), hasura.Unauthorized),
-    (lambda _: httpx2.Response(500, text="oops"), hasura.UnexpectedAnswer),
-    (lambda _: httpx2.Response(200, text="<html>"), hasura.UnexpectedAnswer),
-    (lambda _: httpx2.Response(200, json=[1]), hasura.UnexpectedAnswer),
-    (
-        lambda _: httpx2.Response(200, json={"data": {"chat_sessions": [{"id": "x"}]}}),
-        hasura.UnexpectedAnswer,
-    ),
-    (lambda _: httpx2.Response(200, json={"data": {}}), hasura.UnexpectedAnswer),
-    (fails_with(httpx2.ConnectError("refused")), hasura.Unavailable),
-    (fails_with(httpx2.ReadTimeout("slow")), hasura.Unavailable),
-    (fails_with(httpx2.RemoteProtocolError("gone")), hasura.Unavailable),
+    (answers(body={"errors": []}), hasura.UnexpectedAnswer),
+    (answers(503, text="starting"), hasura.Unavailable),
+    (answers(502, text="<html>"), hasura.Unavailable),
+    (answers(401, text="no"), hasura.Unauthorized),
+    (answers(500, text="oops"), hasura.UnexpectedAnswer),
+    (answers(text="<html>"), hasura.UnexpectedAnswer),
+    (answers(text=""), hasura.UnexpectedAnswer),
+    (answers(body=None), hasura.UnexpectedAnswer),
+    (answers(body=[1]), hasura.UnexpectedAnswer),
+    (answers(body={"data": {"chat_sessions": [{"id": "x"}]}}), hasura.UnexpectedAnswer),
+    (answers(body={"data": {}}), hasura.UnexpectedAnswer),
+    (breaks, hasura.Unavailable),
 ]
 
 
@@ -81,6 +74,15 @@ async def test_every_failure_is_one_of_ours(handler: Handler, error: type[hasura
     assert "relation" not in str(caught.value), "the server's text may hold SQL: it stays inside"
 
 
+async def test_a_server_that_is_silent_or_not_there_is_unavailable() -> None:
+    async with client_of(is_silent, seconds=0.2) as client:
+        with pytest.raises(hasura.Unavailable, match="in time"):
+            await client.get_chat_session("token", uuid4())
+    async with HasuraClient("http://127.0.0.1:1/v1/graphql") as client:
+        with pytest.raises(hasura.Unavailable, match="cannot be reached"):
+            await client.get_chat_session("token", uuid4())
+
+
 class Flaky:
     """Fails a number of times, then answers; counts."""
 
@@ -90,22 +92,19 @@ class Flaky:
         self._failure = failure
         self._answer = answer
 
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         self.calls += 1
         if self.calls <= self._failures:
-            return self._failure(request)
-        return httpx2.Response(200, json={"data": self._answer})
+            return await self._failure(request)
+        return web.json_response({"data": self._answer})
 
 
-BROKEN = fails_with(httpx2.RemoteProtocolError("gone"))
-REFUSED = fails_with(httpx2.ConnectError("refused"))
-BUSY: Handler = lambda _: httpx2.Response(503, text="starting")  # noqa: E731
-SLOW = fails_with(httpx2.ReadTimeout("slow"))
+BUSY = answers(503, text="starting")
 
 
-@pytest.mark.parametrize("failure", [BROKEN, REFUSED, BUSY])
+@pytest.mark.parametrize("failure", [breaks, BUSY])
 async def test_a_query_is_repeated_twice_and_no_more(failure: Handler) -> None:
-    empty = {"chat_sessions": []}
+    empty: dict[str, Any] = {"chat_sessions": []}
     twice = Flaky(2, failure, empty)
     async with client_of(twice) as client:
         assert (await client.get_user_chat_sessions("token")).items == []
@@ -117,18 +116,35 @@ async def test_a_query_is_repeated_twice_and_no_more(failure: Handler) -> None:
     assert always.calls == 3
 
 
-@pytest.mark.parametrize(("failure", "calls"), [(BROKEN, 1), (BUSY, 1), (SLOW, 1), (REFUSED, 3)])
-async def test_a_deletion_is_repeated_only_when_it_never_left(failure: Handler, calls: int) -> None:
+@pytest.mark.parametrize("failure", [breaks, BUSY, is_silent])
+async def test_a_deletion_that_may_have_arrived_is_not_repeated(failure: Handler) -> None:
     flaky = Flaky(2, failure, {"update_chat_sessions": {"returning": []}})
-    async with client_of(flaky) as client:
-        with pytest.raises((hasura.Unavailable, hasura.NotFound)):
+    async with client_of(flaky, seconds=0.5) as client:
+        with pytest.raises(hasura.Unavailable):
             await client.delete_chat_session("token", uuid4())
-    assert flaky.calls == calls
+    assert flaky.calls == 1
+
+
+async def test_a_deletion_that_never_left_is_repeated() -> None:
+    deletion = Flaky(0, BUSY, {"update_chat_sessions": {"returning": []}})
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))  # whoever comes before it listens is refused
+    runner = web.ServerRunner(web.Server(deletion, access_log=None))
+    await runner.setup()
+    async with HasuraClient(f"http://127.0.0.1:{listener.getsockname()[1]}/v1/graphql") as client:
+        coming = asyncio.create_task(client.delete_chat_session("token", uuid4()))
+        await asyncio.sleep(0.02)
+        assert not coming.done()
+        await web.SockSite(runner, listener).start()
+        with pytest.raises(hasura.NotFound):
+            await coming
+    await runner.cleanup()
+    assert deletion.calls == 1
 
 
 async def test_nobody_waits_twice_for_a_timeout() -> None:
-    flaky = Flaky(1, SLOW, {"chat_sessions": []})
-    async with client_of(flaky) as client:
+    flaky = Flaky(1, is_silent, {"chat_sessions": []})
+    async with client_of(flaky, seconds=0.2) as client:
         with pytest.raises(hasura.Unavailable):
             await client.get_user_chat_sessions("token")
     assert flaky.calls == 1
@@ -137,9 +153,9 @@ async def test_nobody_waits_twice_for_a_timeout() -> None:
 async def test_each_call_carries_its_own_token() -> None:
     seen: list[str] = []
 
-    def handler(request: httpx2.Request) -> httpx2.Response:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         seen.append(request.headers["authorization"])
-        return httpx2.Response(200, json={"data": {"chat_sessions": []}})
+        return web.json_response({"data": {"chat_sessions": []}}, headers={"Set-Cookie": "a=b"})
 
     async with client_of(handler) as client:
         for token in ("one", "two"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -59,8 +59,12 @@ class MessageRow:
 
     def as_json(self) -> dict[str, Any]:
         """For the page: with a stamp, which is another one whenever anything else is."""
-        values = asdict(self)
+        values = dict(vars(self))
         return values | {"stamp": f"{crc32(json.dumps(values).encode()):x}"}
+
+
+#: Of messages, by their ids: what a page is told of each.
+Made = dict[int, tuple["ChatMessage", dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,13 @@ class Window:
     full: bool
 
     @classmethod
-    def of(cls, session_id: str, page: MessagePage, known: Mapping[int, str]) -> Window:
-        """:param known: stamps of the rows that the page was told of."""
-        rows = [MessageRow.of(message).as_json() for message in page.items]
+    def of(
+        cls, session_id: str, page: MessagePage, known: Mapping[int, str], made: Made | None = None
+    ) -> Window:
+        """:param known: stamps of the rows that the page was told of.
+        :param made: what was made of messages before; it is brought up to date.
+        """
+        rows = _rows(page.items, {} if made is None else made)
         return cls(
             session_id=session_id,
             revision=page.revision,
@@ -90,6 +98,22 @@ class Window:
             rows=[row for row in rows if known.get(row["id"]) != row["stamp"]],
             full=page.next_cursor is not None,
         )
+
+    def as_json(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+def _rows(messages: Sequence[ChatMessage], made: Made) -> list[dict[str, Any]]:
+    rows: Made = {}
+    for message in messages:
+        before = made.get(message.id)
+        # The same object, not an equal one: a live query passes on what has not changed.
+        rows[message.id] = (
+            before if before and before[0] is message else (message, MessageRow.of(message).as_json())
+        )
+    made.clear()
+    made.update(rows)
+    return [row for _, row in rows.values()]
 
 
 def read_up_to(stored: Sequence[ChatMessage]) -> int:

@@ -18,7 +18,7 @@ from webapp.services.logins import SignedOut
 from webapp.state.auth import login_id_of
 from webapp.state.calls import follow, with_token
 from webapp.state.ids import uuid_or_none
-from webapp.state.message_rows import PAGE
+from webapp.state.message_rows import PAGE, Made
 from webapp.state.page import Page
 from webapp.state.session_rows import SessionRow
 from webapp.state.wording import explain
@@ -65,6 +65,7 @@ class OpenSession(Page, mixin=True):
             return None
         client = services().graphql
         login_id = login_id_of(self)
+        made: Made = {}
         try:
             async with aclosing(
                 self._each(
@@ -75,7 +76,7 @@ class OpenSession(Page, mixin=True):
                     if self.current_session.session_id != session_id:
                         return None
                     if page is not None:  # else it was deleted, which the list of sessions says
-                        self._take_window(page)
+                        self._take_window(page, made)
         except SignedOut:
             return await self._leave("expired")
         except HasuraError as exc:

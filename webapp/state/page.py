@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import reflex as rx
@@ -17,7 +16,7 @@ from telemetry.safe import told
 from webapp.services.api import ApiError
 from webapp.services.logins import SignedOut
 from webapp.state.auth import Auth, sign_in_address
-from webapp.state.message_rows import Window, read_up_to
+from webapp.state.message_rows import Made, Window, read_up_to
 from webapp.state.session_rows import CategoryCount, SessionRow
 from webapp.state.wording import explain
 from webapp.words import words_of
@@ -68,16 +67,16 @@ class Page(rx.State, mixin=True):
     def _take_no_window(self) -> None:
         self.live, self._stamps, self.answering_id, self.read_until = {}, {}, "", 0
 
-    def _take_window(self, page: MessagePage) -> None:
+    def _take_window(self, page: MessagePage, made: Made | None = None) -> None:
         """This is the newest page of the open session now."""
-        window = Window.of(self.current_session.session_id, page, self._stamps)
+        window = Window.of(self.current_session.session_id, page, self._stamps, made)
         self.read_until = read_up_to(page.items)
         self.answering_id = next(
             (str(message.message_id) for message in reversed(page.items) if message.status == "streaming"), ""
         )
         told = (window.ids, window.revision)
         if window.rows or not self.live or told != (self.live["ids"], self.live["revision"]):
-            self.live, self._stamps = asdict(window), dict(window.ids)
+            self.live, self._stamps = window.as_json(), dict(window.ids)
 
     async def _each(self, states: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
         """What `states` yields, each with the state's lock held, for a background handler.

@@ -10,7 +10,7 @@ from backend.services.hasura_client.answers import AssistantCalls
 from backend.services.hasura_client.live import LiveQueries
 from backend.services.hasura_client.messages import MessageCalls, newest
 from backend.services.hasura_client.models import ChatMessage, MessagePage
-from backend.services.hasura_client.rows import read
+from backend.services.hasura_client.rows import Reread, read
 from backend.services.hasura_client.searching import SearchCalls
 from backend.services.hasura_client.sessions import SessionCalls
 from backend.services.hasura_client.transfers import TransferCalls
@@ -19,8 +19,6 @@ from backend.services.hasura_client.transport import Transport
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from uuid import UUID
-
-    import httpx2
 
     from backend.services.breakers import Breaker
     from backend.services.hasura_client.observer import Observer
@@ -34,7 +32,6 @@ class HasuraClient(SessionCalls, MessageCalls, AssistantCalls, SearchCalls, Tran
 
     :param url: of GraphQL, ``http://…/v1/graphql``; subscriptions use the same with ``ws``.
     :param timeout: seconds, for one request.
-    :param transport: carries the requests instead of the network.
     :param observer: is told what becomes of them.
     """
 
@@ -43,10 +40,9 @@ class HasuraClient(SessionCalls, MessageCalls, AssistantCalls, SearchCalls, Tran
         url: str,
         timeout: float = 10.0,
         *,
-        transport: httpx2.AsyncBaseTransport | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self._transport = Transport(url, timeout, transport, observer)
+        self._transport = Transport(url, timeout, observer)
         self._live = LiveQueries(self._transport, timeout)
 
     @property
@@ -106,10 +102,11 @@ class HasuraClient(SessionCalls, MessageCalls, AssistantCalls, SearchCalls, Tran
         """The newest page of a session, None once it is deleted or none of the caller's: now, and after every change of
         it or of the session's revision."""
         variables = {"session_id": str(session_id), "limit": limit + 1}
+        reread = Reread(ChatMessage)
         async with aclosing(self._live.watch(token, operations.WATCH_PAGE, variables)) as states:
             async for data in states:
                 rows = data["chat_sessions"]
-                yield newest(rows[0]["messages"], limit, rows[0]["revision"]) if rows else None
+                yield newest(rows[0]["messages"], limit, rows[0]["revision"], reread) if rows else None
 
     async def watch_session(
         self, token: str, session_id: UUID, *, limit: int = 100
@@ -118,10 +115,11 @@ class HasuraClient(SessionCalls, MessageCalls, AssistantCalls, SearchCalls, Tran
         and when an older answer begins or ends; None once the session is deleted or none of the caller's.
         """
         variables = {"session_id": str(session_id), "limit": limit}
+        reread = Reread(ChatMessage)
         async with aclosing(self._live.watch(token, operations.WATCH_SESSION, variables)) as states:
             async for data in states:
                 rows = data["chat_sessions"]
-                yield [read(ChatMessage, row) for row in reversed(rows[0]["messages"])] if rows else None
+                yield reread(reversed(rows[0]["messages"])) if rows else None
 
     async def watch_sign_in(self, token: str, sign_in_id: UUID) -> AsyncGenerator[bool, None]:
         """Whether a sign-in of the caller's holds: now and after every change."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx2
+import aiohttp
 from gql.transport.exceptions import TransportConnectionFailed, TransportServerError
 
 if TYPE_CHECKING:
@@ -121,10 +121,10 @@ def from_transport(exc: Exception) -> HasuraError:
             late.retryable = False
             return late
         case TransportConnectionFailed(__cause__=cause):
-            if isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout):
+            if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
                 return _outage(Unavailable("GraphQL cannot be reached", sent=False))
             gone = _outage(Unavailable("the connection to GraphQL broke"))
-            gone.retryable = not isinstance(cause, httpx2.TimeoutException)
+            gone.retryable = not isinstance(cause, TimeoutError)
             return gone
         case _:
             unexpected = UnexpectedAnswer(f"GraphQL answered with something else ({type(exc).__name__})")

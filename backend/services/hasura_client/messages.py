@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from backend.services.hasura_client import cursors, operations
 from backend.services.hasura_client.errors import Conflict, NotFound, PermissionDenied
 from backend.services.hasura_client.models import ChatMessage, MessagePage, Rating, SessionStatistics
-from backend.services.hasura_client.rows import first, given, only, read
+from backend.services.hasura_client.rows import Reread, first, given, only, read
 
 if TYPE_CHECKING:
     from backend.services.hasura_client.transport import Transport
@@ -281,9 +281,11 @@ class MessageCalls:
         return rows, data["chat_sessions"][0]["revision"]
 
 
-def newest(rows: list[dict[str, Any]], limit: int, revision: int) -> MessagePage:
+def newest(
+    rows: list[dict[str, Any]], limit: int, revision: int, reread: Reread[ChatMessage] | None = None
+) -> MessagePage:
     """The page of `rows`, newest first, one of which more than `limit` says that there are older ones."""
-    page = [read(ChatMessage, row) for row in reversed(rows[:limit])]
+    page = (reread or Reread(ChatMessage))(reversed(rows[:limit]))
     return MessagePage(
         items=page,
         next_cursor=cursors.at_message(page[0]) if len(rows) > limit else None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from typing import Any
 
-import httpx2
+import aiohttp
+import pydantic_core
 import stamina
+from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.exceptions import TransportError
-from gql.transport.httpx import HTTPXAsyncTransport
 from graphql import FieldNode, OperationDefinitionNode
 
 from backend.services import deadlines
@@ -25,15 +27,19 @@ from backend.services.hasura_client.errors import (
 )
 from backend.services.hasura_client.observer import Observer, Unobserved
 from backend.services.hasura_client.operations import Operation
-from backend.services.hasura_client.places import AT_ONCE, Places
+from backend.services.hasura_client.places import Places
 from telemetry import traces
 
 ATTEMPTS = 3
+#: Seconds between the first and the second, at random between these.
+AGAIN_AFTER = (0.05, 0.1)
 #: What the server keeps for its own refusal to arrive while it is still waited for: of the time, or seconds.
 MARGIN, LONGEST_MARGIN = 0.1, 0.25
 #: After so many failures in a row GraphQL is left alone for so many seconds: short, for who comes first afterwards
 #: finds out that it is back, and only a server that hangs costs anybody much.
 FAILURES, LEFT_ALONE = 5, 0.5
+#: Seconds; a connection is kept for less than the engine keeps it (5), so that no request meets its end.
+CONNECT_WITHIN, KEPT_FOR = 3.0, 4.0
 
 
 class Transport:
@@ -43,7 +49,6 @@ class Transport:
         self,
         url: str,
         timeout: float,
-        transport: httpx2.AsyncBaseTransport | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.url = url
@@ -51,14 +56,16 @@ class Transport:
         self.breaker = Breaker("graphql", failures=FAILURES, seconds=LEFT_ALONE, judge=_judged)
         self._places = Places(self.observer)
         self._timeout = timeout
-        self._http = HTTPXAsyncTransport(
-            url,
-            timeout=httpx2.Timeout(timeout, connect=min(timeout, 3.0)),
-            limits=httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE // 4),
-            transport=transport,
-        )
+        self._http = AIOHTTPTransport(url, json_deserialize=pydantic_core.from_json)
 
     async def open(self) -> None:
+        # Here, because these belong to the loop that runs. How many there are at once is for the places to say, and how
+        # long one may take is for each attempt.
+        self._http.client_session_args = {
+            "connector": aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_FOR),
+            "cookie_jar": aiohttp.DummyCookieJar(),
+            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=min(self._timeout, CONNECT_WITHIN)),
+        }
         await self._http.connect()
 
     async def aclose(self) -> None:
@@ -88,8 +95,20 @@ class Transport:
             )
 
         request = Operation(document, variables)
+        try:
+            return await self._observed(token, request)
+        except HasuraError as exc:
+            if not repeatable(exc):
+                raise
+        # Only now: what repeats leaves fifty objects that refer to each other, and collecting those makes all wait.
+        await asyncio.sleep(random.uniform(*AGAIN_AFTER))  # noqa: S311
         async for attempt in stamina.retry_context(
-            on=repeatable, attempts=ATTEMPTS, timeout=None, wait_initial=0.05, wait_max=0.5, wait_jitter=0.05
+            on=repeatable,
+            attempts=ATTEMPTS - 1,
+            timeout=None,
+            wait_initial=0.1,
+            wait_max=0.5,
+            wait_jitter=0.05,
         ):
             with attempt:
                 return await self._observed(token, request)
