@@ -18,3 +18,8 @@ CREATE OR REPLACE TRIGGER tell_session AFTER UPDATE ON chat_messages FOR EACH RO
 WHEN ((OLD.status = 'streaming') <> (NEW.status = 'streaming') OR OLD.rating IS DISTINCT FROM NEW.rating
       OR OLD.content <> NEW.content AND NEW.role <> 'assistant')
 EXECUTE FUNCTION chat_messages_tell_session();
+
+-- Counted without a look at the messages, which lie all over a large table. Where it is large, make this one before
+-- (docs/upgrading.md).
+CREATE INDEX IF NOT EXISTS chat_messages_unread ON chat_messages (session_id, id)
+    WHERE role = 'assistant' AND status <> 'streaming' AND NOT off_path;

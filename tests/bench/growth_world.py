@@ -17,7 +17,13 @@ SESSIONS, OF_A_SESSION = 20, 50
 OF_A_USER = SESSIONS * OF_A_SESSION
 
 #: Made last, of all rows: that is quicker than row by row.
-_LATER = ("chat_messages_search", "chat_messages_history", "chat_messages_path", "chat_messages_line")
+_LATER = (
+    "chat_messages_search",
+    "chat_messages_history",
+    "chat_messages_path",
+    "chat_messages_line",
+    "chat_messages_unread",
+)
 
 _USERS = """
 INSERT INTO users (id, username, password_hash, display_name)

@@ -150,7 +150,7 @@ def test_counting_unread_answers_is_one_range_of_the_index(full: psycopg.Connect
     newest = one(full, "SELECT max(id) - 500 FROM chat_messages WHERE session_id = %s", session)
     statement = inner.replace("session.session_id", "%s").replace("session.last_read_id", "%s")
     scan = scan_of(full, statement, session, *newest)
-    assert scan["Index Name"] == "chat_messages_history"
+    assert scan["Index Name"] == "chat_messages_unread"
     assert "id" in scan["Index Cond"]
 
 
