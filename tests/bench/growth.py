@@ -170,9 +170,10 @@ def _measure(services: list[Service], rounds: int) -> None:
 def _report(services: list[Service], rounds: int) -> Iterator[str]:
     yield (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}, Python {sys.version.split()[0]},"
-        f" PostgreSQL 18 as `make up` starts it, everything in memory;"
-        f" {growth_world.OF_A_USER:,} messages of each user in {growth_world.SESSIONS} chats; {rounds} requests of each kind, one at a time, over HTTP and through the"
-        " permissions; p50 / p95 in milliseconds."
+        " PostgreSQL 18 as `make up` starts it, everything in memory;"
+        f" {growth_world.OF_A_USER:,} messages of each user in {growth_world.SESSIONS} chats;"
+        f" {rounds} requests of each kind, one at a time, over HTTP and through the permissions;"
+        " p50 / p95 in milliseconds."
     )
     yield ""
     sizes = [f"{service.messages:,}" for service in services]
