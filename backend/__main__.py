@@ -100,7 +100,7 @@ def _prepare_for_many_connections() -> None:
     # while all of them wait: for 2 ms a thousand objects. So it looks often at what is new, and rarely at the rest.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 1_000)
+    gc.set_threshold(10_000, 20, 100)
     # Each takes two file descriptors, its own and one to GraphQL; many systems give 1,024 to who does not ask for more.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)

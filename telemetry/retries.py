@@ -21,6 +21,9 @@ def log_retries() -> None:
 
 
 def _log(details: RetryDetails) -> None:
-    log.warning(
-        "retry", attempt=details.retry_num, cause=told(details.caused_by), wait_s=round(details.wait_for, 2)
-    )
+    tell_retry(details.retry_num, details.caused_by, details.wait_for)
+
+
+def tell_retry(attempt: int, cause: Exception, wait: float) -> None:
+    """Of one attempt that will be repeated after so many seconds."""
+    log.warning("retry", attempt=attempt, cause=told(cause), wait_s=round(wait, 2))

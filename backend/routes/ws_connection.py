@@ -245,7 +245,10 @@ async def until_one_ends(*parts: Coroutine[Any, Any, None]) -> None:
     tasks = [asyncio.create_task(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        while done:
+            done.pop().result()
     finally:
         await end(*tasks)
+        # What is raised knows this frame, and a task what was raised: if the frame knew the task, everything that a
+        # connection had would be one circle, and memory grow until the collector has looked everywhere.
+        tasks.clear()

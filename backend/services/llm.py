@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import openai
-import stamina
 
 from backend.services import assistant_errors as errors
 from backend.services.breakers import Attempt, Breaker, BreakerOpen
 from backend.services.conversation import Conversation, Usage, estimated_tokens, within_budget
+from backend.services.repeating import repeated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -131,19 +131,17 @@ class LlmAssistant:
     async def _begin(
         self, messages: list[ChatCompletionMessageParam], temperature: float | None
     ) -> openai.AsyncStream[object]:
+        async def begin() -> openai.AsyncStream[object]:
+            try:
+                return await self._create(messages, temperature)
+            except openai.BadRequestError as exc:
+                if not self._ask_usage or "stream_options" not in str(exc):
+                    raise
+                self._ask_usage = False  # a server that does not know it, and refuses what it does not know
+                return await self._create(messages, temperature)
+
         # Not the SDK's own retries: it would also wait out a 429, for as long as that says, instead of telling.
-        async for attempt in stamina.retry_context(on=_passing, attempts=2, wait_initial=0.2, timeout=None):
-            with attempt:
-                try:
-                    return await self._create(messages, temperature)
-                except openai.BadRequestError as exc:
-                    if not self._ask_usage or "stream_options" not in str(exc):
-                        raise
-                    self._ask_usage = (
-                        False  # a server that does not know it, and refuses what it does not know
-                    )
-                    return await self._create(messages, temperature)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        return await repeated(begin, on=_passing, wait=0.2, longest_wait=0.4, attempts=2)
 
     async def _create(
         self, messages: list[ChatCompletionMessageParam], temperature: float | None

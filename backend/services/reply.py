@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import stamina
 import structlog
 
 from backend.services import assistant_errors as errors
@@ -18,6 +17,7 @@ from backend.services.broadcast import broadcasting
 from backend.services.conversation import Conversation, Usage, estimated_tokens
 from backend.services.growth import Growth, Superseded
 from backend.services.hasura_client import ChatMessage, HasuraClient, HasuraError, Status, Unavailable
+from backend.services.repeating import repeated
 from backend.services.tasks import end
 from telemetry import traces
 from telemetry.safe import told
@@ -262,11 +262,13 @@ class Reply:
                 "reply_failed", message_id=str(self._message_id), kind=end.error.kind, cause=_cause(end.error)
             )
         try:
-            async for attempt in stamina.retry_context(
-                on=Unavailable, attempts=None, timeout=SAVE_FOR, wait_initial=0.2, wait_max=3.0
-            ):
-                with attempt:
-                    saved = await self._save(end.status, metadata)
+            saved = await repeated(
+                lambda: self._save(end.status, metadata),
+                on=lambda exc: isinstance(exc, Unavailable),
+                wait=0.2,
+                longest_wait=3.0,
+                timeout=SAVE_FOR,
+            )
         except HasuraError as exc:
             log.exception("reply_not_saved", message_id=str(self._message_id), exc_info=exc)
             self.growth.end(None, exc)

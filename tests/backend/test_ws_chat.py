@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import signal
 import socket
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -18,7 +20,7 @@ import structlog
 import websockets
 
 from backend.main import create_app
-from backend.routes import ws_connection
+from backend.routes import ws_chat, ws_connection
 from backend.services.hasura_client import HasuraClient
 from backend.services.tokens import Tokens
 from tests.backend.conftest import JWT_SECRET, Person, engine_process, serving, settings_for
@@ -426,3 +428,28 @@ async def test_a_backend_that_stops_ends_its_connections_in_good_order(
     assert ada.access_token not in log
     assert "Traceback" not in log
     assert "exception" not in log
+
+
+async def test_a_connection_that_ended_leaves_nothing_for_the_collector(
+    served: httpx.AsyncClient, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[weakref.ref[ws_chat.Talk]] = []
+    run = ws_chat.Talk.run
+
+    async def remembered(self: ws_chat.Talk) -> None:
+        begun.append(weakref.ref(self))
+        await run(self)
+
+    monkeypatch.setattr(ws_chat.Talk, "run", remembered)
+    session = await new_session(served, ada)
+    gc.collect()
+    gc.disable()
+    try:
+        async with connected(served, f"/ws/chat/{session}", ada) as client:
+            await client.wait("ready")
+            assert begun[0]() is not None
+        async with asyncio.timeout(10):
+            while begun[0]() is not None:  # noqa: ASYNC110  (nobody is told of that)
+                await asyncio.sleep(0.02)
+    finally:
+        gc.enable()

@@ -110,6 +110,9 @@ async def first(*jobs: Coroutine[Any, Any, int]) -> int:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # As in backend/routes/ws_connection.py: what is raised is part of no circle.
+        tasks.clear()
+        del task
 
 
 async def _until_gone(socket: WebSocket) -> int:

@@ -156,6 +156,8 @@ async def _close(connection: _Connection) -> None:
     # Also where there never was a session: what was cancelled in the midst of it leaves an open WebSocket behind.
     if connection.client.transport is not None:
         await connection.client.transport.close()
+    # Each refers to the other, and so to all that was heard: not for the collector to find.
+    vars(connection.client).pop("session", None)
 
 
 def _notice_cancellation() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from typing import Any
 
 import aiohttp
 import pydantic_core
-import stamina
 from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.exceptions import TransportError
 from graphql import FieldNode, OperationDefinitionNode
@@ -28,11 +26,10 @@ from backend.services.hasura_client.errors import (
 from backend.services.hasura_client.observer import Observer, Unobserved
 from backend.services.hasura_client.operations import Operation
 from backend.services.hasura_client.places import Places
+from backend.services.repeating import repeated
 from telemetry import traces
 
 ATTEMPTS = 3
-#: Seconds between the first and the second, at random between these.
-AGAIN_AFTER = (0.05, 0.1)
 #: What the server keeps for its own refusal to arrive while it is still waited for: of the time, or seconds.
 MARGIN, LONGEST_MARGIN = 0.1, 0.25
 #: After so many failures in a row GraphQL is left alone for so many seconds: short, for who comes first afterwards
@@ -95,24 +92,13 @@ class Transport:
             )
 
         request = Operation(document, variables)
-        try:
-            return await self._observed(token, request)
-        except HasuraError as exc:
-            if not repeatable(exc):
-                raise
-        # Only now: what repeats leaves fifty objects that refer to each other, and collecting those makes all wait.
-        await asyncio.sleep(random.uniform(*AGAIN_AFTER))  # noqa: S311
-        async for attempt in stamina.retry_context(
+        return await repeated(
+            lambda: self._observed(token, request),
             on=repeatable,
-            attempts=ATTEMPTS - 1,
-            timeout=None,
-            wait_initial=0.1,
-            wait_max=0.5,
-            wait_jitter=0.05,
-        ):
-            with attempt:
-                return await self._observed(token, request)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            wait=0.05,
+            longest_wait=0.5,
+            attempts=ATTEMPTS,
+        )
 
     async def _observed(self, token: str, request: Operation) -> dict[str, Any]:
         started, outcome = time.perf_counter(), "Cancelled"
