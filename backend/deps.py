@@ -60,14 +60,18 @@ class Services:
     request_timeout: float
 
 
-def _services(connection: HTTPConnection) -> Services:
+# Each a coroutine, though none waits: FastAPI calls plain functions in a thread, twice through the interpreter's lock
+# for every request.
+
+
+async def _services(connection: HTTPConnection) -> Services:
     return cast("Services", connection.app.state.services)
 
 
 _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
 
 
-def _user(
+async def _user(
     connection: HTTPConnection,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     services: Annotated[Services, Depends(_services)],

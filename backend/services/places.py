@@ -74,10 +74,8 @@ class Places:
         async with (
             mine,  # of this process one request waits in the database, not all that its user sends
             self._waiting,
-            self._pool.connection() as connection,
-            connection.transaction(),
+            self._pool.connection() as connection,  # one transaction, which begins with the first statement
         ):
-            await connection.execute(_LOCK, [_KIND, str(user.id)])
             refusal = await self._refusal(connection, user)
             if refusal is not None:
                 answer = await self._client.get_chat_message(user.token, answer_id)
@@ -87,11 +85,19 @@ class Places:
             yield
 
     async def _refusal(self, connection: AsyncConnection, user: User) -> TooManyReplies | TokensSpent | None:
-        row = await (await connection.execute(_UNDER_WAY, [user.id])).fetchone()
+        """Takes the user's lock, which the transaction keeps, and counts."""
+        counted, spent = connection.cursor(), connection.cursor()
+        # In one go, each a statement of its own all the same: it sees what was there when the lock was had.
+        async with connection.pipeline():
+            await connection.execute(_LOCK, [_KIND, str(user.id)])
+            await counted.execute(_UNDER_WAY, [user.id])
+            if self._tokens_per_day is not None:
+                await spent.execute(_SPENT, [user.id])
+        row = await counted.fetchone()
         if row is None or row[0] >= self._per_user:
             return TooManyReplies()
         if self._tokens_per_day is None:
             return None
-        row = await (await connection.execute(_SPENT, [user.id])).fetchone()
-        spent, seconds = row or (0, 0)
-        return TokensSpent(seconds) if spent >= self._tokens_per_day else None
+        row = await spent.fetchone()
+        tokens, seconds = row or (0, 0)
+        return TokensSpent(seconds) if tokens >= self._tokens_per_day else None
