@@ -20,6 +20,7 @@ from backend import logs
 from backend.graceful import Server
 from backend.listening import listening
 from backend.main import MAX_BODY, create_app
+from backend.protocols import HttpProtocol, WebSocketProtocol
 from backend.settings import SettingsError, load_settings
 from telemetry import reporting
 
@@ -69,6 +70,8 @@ def main() -> int:
     server = Server(
         uvicorn.Config(
             app,
+            http=HttpProtocol,
+            ws=WebSocketProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

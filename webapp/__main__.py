@@ -16,6 +16,8 @@ from webapp.logs import configure_logs
 from webapp.settings import Settings
 from webapp.tracing import follow_events
 
+#: Bytes of a header of a WebSocket's handshake.
+LONGEST_LINE = 65_536
 #: File descriptors that are asked for.
 MOST_FILES = 65_536
 
@@ -45,7 +47,11 @@ def main() -> int:
     except ValueError as exc:
         return _fail(str(exc))
 
-    # Both read the configuration while they are imported.
+    # Browsers send all cookies of a host to all its ports: on localhost they can be more than the 8 KB that websockets
+    # takes of a line, and a page is nothing without its WebSocket. websockets reads this while it is imported, by what
+    # follows; the app and its guard read the configuration then.
+    os.environ.setdefault("WEBSOCKETS_MAX_LINE_LENGTH", str(LONGEST_LINE))
+    from backend.protocols import HttpProtocol, WebSocketProtocol  # noqa: PLC0415
     from webapp.app import app  # noqa: PLC0415
     from webapp.guard import LARGEST_BODY  # noqa: PLC0415
 
@@ -54,12 +60,13 @@ def main() -> int:
         uvicorn.Config(
             app,
             factory=True,
+            http=HttpProtocol,
+            ws=WebSocketProtocol,
             log_config=None,
             access_log=False,
             server_header=False,
             forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=2,
-            ws="websockets-sansio",
             ws_max_size=LARGEST_BODY,
         )
     )

@@ -23,6 +23,7 @@ from hasura.engine.serve import logs
 from hasura.engine.serve.app import create_app
 from hasura.engine.serve.bodies import LARGEST_BODY
 from hasura.engine.serve.graceful import Server
+from hasura.engine.serve.http_wire import HttpWire
 from hasura.engine.serve.ws_wire import Wire
 from hasura.engine.settings import Settings
 from telemetry import reporting
@@ -68,7 +69,7 @@ def main() -> None:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=HttpWire,
         ws=Wire,
         ws_max_size=LARGEST_BODY,
         ws_per_message_deflate=False,

@@ -25,6 +25,7 @@ from fastapi import FastAPI
 
 from backend.embedded_postgres import EmbeddedPostgres
 from backend.main import create_app
+from backend.protocols import HttpProtocol, WebSocketProtocol
 from backend.services.hasura_client import HasuraClient
 from backend.services.tokens import Tokens
 from backend.settings import Settings
@@ -132,7 +133,10 @@ async def serving(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
-            ws_per_message_deflate=False,  # as `python -m backend` does
+            # As `python -m backend` does.
+            http=HttpProtocol,
+            ws=WebSocketProtocol,
+            ws_per_message_deflate=False,
         )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection
 from hasura.engine.auth.jwt_config import JwtConfig
 from hasura.engine.serve.app import create_app
 from hasura.engine.serve.engine import Engine
+from hasura.engine.serve.http_wire import HttpWire
 from hasura.engine.serve.ws_wire import Wire
 from hasura.engine.settings import Settings
 from tests.conftest import free_port
@@ -166,6 +167,7 @@ async def running_engine(
         uvicorn.Config(
             app,
             port=port,
+            http=HttpWire,
             ws=Wire,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=2,

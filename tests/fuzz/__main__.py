@@ -17,8 +17,9 @@ from backend.embedded_postgres import EmbeddedPostgres
 from backend.migrations import migrate
 from tests.conftest import free_port
 from tests.fuzz import api
+from tests.fuzz.places import places
 from tests.fuzz.roles import RoleFuzzer
-from tests.fuzz.sockets import attack, places
+from tests.fuzz.sockets import attack
 from tests.fuzz.world import FuzzWorld
 
 _PARTS = ("api", "graphql", "sockets")

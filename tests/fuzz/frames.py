@@ -85,6 +85,15 @@ class RawSocket:
         self.writer.write(data)
         await self.writer.drain()
 
+    async def send_on(self, data: bytes, times: int) -> int:
+        """How many times it went, before the other end had enough of it."""
+        for sent in range(times):
+            try:
+                await self.send(data)
+            except ConnectionError:
+                return sent
+        return times
+
     async def receive(self) -> Frame:
         """Raises asyncio.IncompleteReadError and ConnectionError at the end."""
         first, second = await self.reader.readexactly(2)

@@ -86,6 +86,14 @@ class Wire(WebSocketsSansIOProtocol):
 
     # What asyncio and uvicorn call
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # uvicorn never sends what websockets answers to a handshake that it does not read to its end.
+        if self.conn.handshake_exc is not None and not self.transport.is_closing():
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+            self._linger()
+
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
