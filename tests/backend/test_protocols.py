@@ -73,6 +73,7 @@ async def test_a_handshake_with_a_header_of_8_kb_is_taken(server: httpx.AsyncCli
         frame(TEXT, b"\xe2\x82", fin=False) + frame(CONTINUATION),
         frame(TEXT, b"\xe2", fin=False) + frame(CONTINUATION, b"x"),
     ],
+    ids=["no UTF-8", "half a character", "half a character in two frames"],
 )
 async def test_text_that_is_none_ends_the_connection_and_is_no_error_of_ours(
     server: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, sent: bytes
