@@ -13,7 +13,7 @@ from telemetry.sql import traced_cursors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONNECTIONS = 10
+CONNECTIONS = 16
 #: Seconds that a request waits for a connection.
 WITHIN = 3.0
 #: Who may wait at the same time; everybody else is told at once. A statement takes milliseconds: these wait for less

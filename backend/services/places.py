@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from backend.services.hasura_client import HasuraClient
     from backend.services.tokens import User
 
-#: Connections of the pool that may be waiting here: sign-ins need some too.
-AT_ONCE = 4
+#: Connections of the pool that may be taken here, each for two requests to GraphQL: sign-ins need some too. Few are
+#: enough while all is quick; where a machine is busy they bound how many questions are taken in a second.
+AT_ONCE = 10
 _KIND = 0x7475726E  # "turn": advisory locks of one kind, one for each user
 _LOCK = "SELECT set_config('lock_timeout', '5s', true), pg_advisory_xact_lock(%s, hashtext(%s))"
 # Here and not through GraphQL: whoever waits for a connection waits for as long as this takes.
