@@ -78,11 +78,10 @@ def main() -> int:
 
 
 def _prepare_for_many_tabs() -> None:
-    # The default of 700 new objects makes a full collection of all states' objects far too often. Some are needed: the
-    # frame in which Reflex runs a background event keeps what cancelled it, and so all that a page had, in a circle.
+    # The default of 700 new objects makes a full collection of all states' objects far too often, while all tabs wait.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(10_000, 20, 100)
     # A tab takes a file descriptor, its browser one to GraphQL, an answer that is followed two; many systems give 1,024
     # to who does not ask for more.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

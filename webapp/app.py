@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from webapp import first_paint
 from webapp.components import Everywhere, Mishap
+from webapp.ended_events import EmptyEndedEvents
 from webapp.failures import report_failure, report_page_failure
 from webapp.front_door import FrontDoor
 from webapp.guard import Guard, content_security_policy
@@ -96,6 +97,7 @@ app.app_wraps[55, "ErrorBoundary"] = lambda _stateful: ErrorBoundary.create(
 # Instead of Reflex's own notice, which is about addresses and sockets: each page has ours in its place.
 app.app_wraps[5, "Overlay"] = lambda _stateful: rx.fragment(Everywhere.create())
 app.register_lifespan_task(shared_services)
+app.add_middleware(EmptyEndedEvents())
 app.add_middleware(MeasureEvents())
 # The name of the open chat comes into the title in the browser (reader.jsx).
 app.add_page(new_chat_page, route="/chat", title="Chat sessions", on_load=ChatHistory.open_page)

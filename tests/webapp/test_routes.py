@@ -74,6 +74,25 @@ async def test_a_page_that_comes_back_goes_on_where_it_was(
     assert backend.asked[-1].headers["last-event-id"] == "r1:5"
 
 
+async def test_a_page_that_is_gone_while_words_come_is_no_failure(
+    backend: Backend, api: Api, logins: Logins
+) -> None:
+    backend.streams = lambda: events(turn("r1", 0), ("delta", {"text": "!"}))
+    frames = iter([{"type": "websocket.connect"}])
+
+    async def receive() -> dict[str, Any]:
+        return next(frames, None) or await asyncio.get_running_loop().create_future()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "websocket.send":
+            raise OSError("nobody there")  # what ASGI's `send` raises then
+
+    cookie = f"{NAME}={await sign_in(logins, api)}".encode()
+    scope = {"type": "websocket", "path": ANSWER, "query_string": b"", "headers": [(b"cookie", cookie)]}
+    async with asyncio.timeout(10):
+        await APP(scope, receive, send)
+
+
 async def test_an_ended_token_is_renewed_on_the_way(backend: Backend, api: Api, logins: Logins) -> None:
     answers = iter([httpx2.Response(401), events(turn("r1", 0))])
     backend.streams = lambda: next(answers)

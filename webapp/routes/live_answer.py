@@ -45,6 +45,8 @@ async def live_answer(socket: WebSocket) -> None:
     except (SignedOut, ApiError) as exc:
         again = isinstance(exc, ApiError) and (exc.status >= 500 or exc.status == 429)
         code = TRY_AGAIN if again else REFUSED
+    except WebSocketDisconnect:  # the page has gone, and words were on their way
+        return
     with suppress(RuntimeError, WebSocketDisconnect):  # the page has gone already
         await socket.close(code)
 

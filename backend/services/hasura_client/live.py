@@ -154,8 +154,12 @@ class LiveQueries:
 async def _close(connection: _Connection) -> None:
     connection.session = None
     # Also where there never was a session: what was cancelled in the midst of it leaves an open WebSocket behind.
-    if connection.client.transport is not None:
-        await connection.client.transport.close()
+    transport = connection.client.transport
+    if transport is not None:
+        await transport.close()
+    # gql lets this task fail where a pong cannot be sent any more; whoever listens has been told by then.
+    if isinstance(transport, WebsocketsTransport) and (reading := transport.receive_data_task) is not None:
+        reading.add_done_callback(lambda task: task.cancelled() or task.exception())
     # Each refers to the other, and so to all that was heard: not for the collector to find.
     vars(connection.client).pop("session", None)
 
