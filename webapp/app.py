@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import reflex as rx
 import structlog
+from reflex_base.registry import RegistrationContext
 from reflex_components_core.base.error_boundary import ErrorBoundary
 from starlette.applications import Starlette
 
 from webapp import first_paint
 from webapp.components import Everywhere, Mishap
 from webapp.ended_events import EmptyEndedEvents
+from webapp.event_line import EventLine
 from webapp.failures import report_failure, report_page_failure
 from webapp.front_door import FrontDoor
 from webapp.guard import Guard, content_security_policy
@@ -56,7 +58,8 @@ BUILT = Path(__file__).parent / ".web" / "build" / "client"
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
-    return Traced(Measure(Guard(FrontDoor(app), content_security_policy(BUILT.rglob("*.html")))))
+    line = EventLine(app, lambda: RegistrationContext.get().event_handlers)
+    return Traced(Measure(Guard(FrontDoor(line), content_security_policy(BUILT.rglob("*.html")))))
 
 
 @asynccontextmanager

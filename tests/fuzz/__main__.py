@@ -28,7 +28,7 @@ _OPERATIONS = 37  # of the API, about: what `--max-examples` is for each of them
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz ARGS=…", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="api and graphql unless given")
+    parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="all unless given")
     parser.add_argument("--requests", type=int, default=11_000)
     parser.add_argument("--rounds", type=int, default=40, help="documents for each root field of a role")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
@@ -43,7 +43,7 @@ def main() -> int:
             url = cluster.ensure_database("chat", "chat", secrets.token_hex(16))
             migrate(url)
             with FuzzWorld(url, Path(folder), webapp=True) as world:
-                for part in arguments.parts or _PARTS[:2]:
+                for part in arguments.parts or _PARTS:
                     wrong += asyncio.run(_watched(world, part, arguments))
     for each in wrong:
         print(f"\n{each}", file=sys.stderr)
@@ -60,7 +60,7 @@ async def _watched(world: FuzzWorld, part: str, arguments: argparse.Namespace) -
         case "graphql":
             wrong = await _graphql(world, arguments.rounds, arguments.seed)
         case _:
-            wrong = [each for place in places(world, webapp=True) for each in await attack(place)]
+            wrong = await _sockets(world)
     if part != "graphql" and world.of_the_victim() != theirs:
         wrong.append("something of the victim's has changed")
     wrong += await world.settle(usage, connections)
@@ -114,6 +114,15 @@ async def _graphql(world: FuzzWorld, rounds: int, seed: int) -> list[str]:
             f" gave data; the slowest was {slowest}, {found.slowest[slowest]:.1f} s",
             flush=True,
         )
+    return wrong
+
+
+async def _sockets(world: FuzzWorld) -> list[str]:
+    wrong = []
+    for place in places(world, webapp=True):
+        found = await attack(place)
+        wrong += found.wrong
+        print(f"sockets: {place.name}: {found.tried} attacks", flush=True)
     return wrong
 
 

@@ -39,6 +39,7 @@ _CHAT_ORDERS = (
     out_of_order(*[{"type": "typing"}] * 50),
     out_of_order({"type": "message"}, {"type": "done"}, {"type": "read", "last_read_id": 2**70}),
 )
+_HELLO = "40/_event,{}"
 _SOCKET_IO_ORDERS = (
     out_of_order("40"),
     out_of_order("42"),
@@ -46,6 +47,26 @@ _SOCKET_IO_ORDERS = (
     out_of_order("40", '42["event",{}]', '42["event",null]', "42[]", "43", "45", "451-[", "4"),
     out_of_order("40/nowhere,", "41", "0", "1", "2probe", "5", "6", "9" * 1000),
     out_of_order("40", '451-["event",{"_placeholder":true,"num":99}]'),
+    out_of_order(_HELLO, _HELLO),
+    out_of_order(*["3"] * 1000),
+    *(
+        out_of_order(_HELLO, text)
+        for text in (
+            "42/_event,",
+            "42/_event,[]",
+            '42/_event,["event"]',
+            '42/_event,["event","x"]',
+            '42/_event,["event",{"name":7}]',
+            '42/_event,["event",{"name":"nowhere.nothing"}]',
+            '42/_event,["event",{"name":"x","payload":[]}]',
+            '42/_event,["event",{"name":"x","router_data":{"pathname":{}}}]',
+            '42/_event,["disconnect"]',
+            '42/_event,["client_error",{"error_type":{}}]',
+            '459999999999-/_event,["event",{"_placeholder":true,"num":0}]',
+        )
+    ),
+    out_of_order('40/_event,{"event":{"name":"nowhere.nothing"},"state_schema":7}'),
+    out_of_order('40/_event,{"event":[]}'),
 )
 
 

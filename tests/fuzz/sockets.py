@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from tests.fuzz.attacks import BROKEN_FRAMES, GARBAGE, Attack
 from tests.fuzz.frames import CLOSE, frame
 from tests.fuzz.handshakes import broken_handshakes
@@ -10,23 +12,33 @@ from tests.fuzz.places import ANSWERS_WITHIN, Place, in_time
 _INTERNAL_ERROR = 1011
 
 
-async def attack(place: Place) -> list[str]:
-    """What went wrong: how it was ended, that a neighbour noticed, that the place is closed afterwards."""
-    wrong = []
+@dataclass
+class Found:
+    tried: int = 0
+    #: How it was ended, that a neighbour noticed, that the place is closed afterwards.
+    wrong: list[str] = field(default_factory=list)
+
+
+async def attack(place: Place) -> Found:
+    found = Found()
     neighbour = await place.connect()
     try:
         for each in (*BROKEN_FRAMES, *GARBAGE, *place.orders):
             reason = await _one(place, each)
+            found.tried += 1
             if reason:
-                wrong.append(f"{place.name}: {each.name}: {reason}")
+                found.wrong.append(f"{place.name}: {each.name}: {reason}")
             if not place.closes_at_once and not await in_time(neighbour.answers_ping()):
                 neighbour = await place.connect()  # it may have been there for long enough
                 if not await in_time(neighbour.answers_ping()):
-                    wrong.append(f"{place.name}: {each.name}: nobody else is served any more")
-        wrong += [f"{place.name}: {reason}" for reason in await broken_handshakes(place)]
+                    found.wrong.append(f"{place.name}: {each.name}: nobody else is served any more")
+        for reason in await broken_handshakes(place):
+            found.tried += 1
+            if reason:
+                found.wrong.append(f"{place.name}: {reason}")
     finally:
         await neighbour.aclose()
-    return wrong
+    return found
 
 
 async def _one(place: Place, each: Attack) -> str | None:

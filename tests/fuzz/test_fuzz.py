@@ -9,7 +9,9 @@ import pytest
 from backend.embedded_postgres import EmbeddedPostgres
 from tests.conftest import new_database
 from tests.fuzz import api
+from tests.fuzz.places import places
 from tests.fuzz.roles import RoleFuzzer
+from tests.fuzz.sockets import attack
 from tests.fuzz.world import FuzzWorld
 
 SEED = 20261121
@@ -49,3 +51,14 @@ async def test_a_role_gets_an_answer_in_good_form_and_nothing_of_others(world: F
     found = await RoleFuzzer(world, world.headers_of(role), SEED).run(1)
     assert found.wrong == []
     assert all(outcomes.total() for outcomes in found.roots.values()), found.roots
+
+
+@pytest.mark.parametrize(
+    "name", ["the chat's", "GraphQL's graphql-transport-ws", "GraphQL's graphql-ws", "the status"]
+)
+@pytest.mark.usefixtures("unharmed")
+async def test_a_socket_ends_what_breaks_its_protocol_and_nobody_beside_notices(
+    world: FuzzWorld, name: str
+) -> None:
+    (place,) = [each for each in places(world, webapp=False) if each.name == name]
+    assert (await attack(place)).wrong == []

@@ -34,6 +34,8 @@ _OWNED = {
 #: What the log says of a defect, in any of the processes.
 _DEFECTS = re.compile(
     r"unexpected_error|Traceback \(most recent|was never (?:awaited|retrieved)|Unclosed|\"unexpected\""
+    # A library's, which is logged as a line of ours.
+    r"|\"level\": \"(?:error|critical)\".*\"exc_type\"|Exception in ASGI"
 )
 
 
