@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from webapp.services import services
+from webapp.services.api import ApiUnavailable
 from webapp.services.logins import LIFETIME
 
 if TYPE_CHECKING:
@@ -50,12 +51,15 @@ def _is(pair: str, name: str) -> bool:
 
 
 async def begin(request: Request) -> Response:
-    """``{"ticket": …}`` becomes a cookie. 403 for a ticket that is old, used or invented."""
+    """``{"ticket": …}`` becomes a cookie. 403 for a ticket that is old, used or invented, 503 if nobody can say."""
     try:
         ticket = (await request.json())["ticket"]
     except (ValueError, KeyError, TypeError):
         ticket = None
-    login_id = services().logins.collect(ticket) if isinstance(ticket, str) else None
+    try:
+        login_id = await services().logins.collect(ticket) if isinstance(ticket, str) else None
+    except ApiUnavailable as exc:
+        return JSONResponse({"detail": exc.detail}, status_code=exc.status)
     if login_id is None:
         return JSONResponse({"detail": "Please sign in again."}, status_code=403)
     answer = Response(status_code=204)

@@ -20,11 +20,13 @@ class Settings(BaseSettings):
     api_url: str = "http://127.0.0.1:8000"
     graphql_url: str = "http://127.0.0.1:8081/v1/graphql"
     data_dir: Path = Path(".data")
+    #: Where sign-ins are kept, else in a file; Reflex keeps its state there too (rxconfig.py).
+    redis_url: SecretStr | None = None
     #: Comma-separated addresses and networks, in uvicorn's form.
     trusted_proxies: str = "127.0.0.1"
     metrics_token: SecretStr | None = Field(default=None, min_length=16)
 
     @property
     def logins_file(self) -> Path:
-        """Who is signed in, in which browser. The launcher runs elsewhere, so a relative path starts at the root."""
+        """Who is signed in, without Redis. The launcher runs elsewhere, so a relative path starts at the root."""
         return ROOT / self.data_dir / "webapp" / "logins.sqlite3"

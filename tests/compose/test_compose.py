@@ -66,8 +66,14 @@ def interpolated(text: str) -> list[tuple[str, str]]:
 
 
 def published(service: str) -> tuple[str, str, str]:
-    """(address, port on the host, port in the container), defaults filled in."""
-    (mapping,) = SERVICES[service]["ports"]
+    """(address, port on the host, port in the container), defaults filled in.
+
+    Of the API and the web UI it is the gateway that publishes; alone it stands for the first of them.
+    """
+    mapping = {
+        "backend": SERVICES["gateway"]["ports"][0],
+        "webapp": SERVICES["gateway"]["ports"][1],
+    }.get(service) or SERVICES[service]["ports"][0]
     filled = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", mapping)
     address, host, container = filled.split(":")
     return address, host, container
@@ -85,18 +91,18 @@ def test_the_images_are_the_versions_that_the_project_is_made_for() -> None:
     [
         ("postgres", "postgres_port", "5432"),
         ("graphql-engine", "graphql_port", "8080"),
-        ("gateway", "api_port", "8000"),
+        ("backend", "api_port", "8000"),
         ("webapp", "web_port", "3000"),
     ],
 )
 def test_the_ports_are_those_of_make_up_on_this_machine_only(service: str, setting: str, inside: str) -> None:
     default = Ports.model_fields[setting].default
     assert published(service) == ("127.0.0.1", str(default), inside)
-    assert f"${{CHAT_{setting.upper()}:-{default}}}" in SERVICES[service]["ports"][0]
+    assert f"${{CHAT_{setting.upper()}:-{default}}}" in (ROOT / "docker-compose.yml").read_text()
 
 
 def test_a_service_listens_on_the_port_that_is_published() -> None:
-    assert environment("backend")["CHAT_API_PORT"] == "8000"
+    assert environment("backend")["CHAT_API_PORT"] == published("backend")[2]
     assert environment("webapp")["CHAT_WEB_PORT"] == published("webapp")[2]
     assert environment("backend")["CHAT_HOST"] == environment("webapp")["CHAT_HOST"] == "0.0.0.0"  # noqa: S104
 
@@ -114,19 +120,24 @@ def test_the_addresses_inside_name_services_and_their_ports() -> None:
         assert port == ("6379" if host == "redis" else published(host)[2])
 
 
-def test_the_api_may_run_in_several_containers() -> None:
-    """`--scale backend=3`: it has no port of this machine and no name of its own, and one address is before it."""
-    assert not {"ports", "container_name", "volumes"} & SERVICES["backend"].keys()
-    assert "CHAT_REDIS_URL" in environment("backend")
-    assert environment("webapp")["CHAT_API_URL"] == "http://gateway:8000"
+@pytest.mark.parametrize(("service", "port"), [("backend", "CHAT_API_PORT"), ("webapp", "CHAT_WEB_PORT")])
+def test_api_and_web_ui_may_run_in_several_containers(service: str, port: str) -> None:
+    """`--scale webapp=3`: it has no port of this machine, no name and no files of its own; one address is before it."""
+    assert not {"ports", "container_name", "volumes"} & SERVICES[service].keys()
+    assert environment(service)["CHAT_REDIS_URL"] == "redis://redis:6379/0"
+    inside = environment(service)[port]
     gateway = COMPOSE["configs"]["gateway"]["content"]
-    assert f"dynamic a backend {environment('backend')['CHAT_API_PORT']} " in gateway
-    assert f":{published('gateway')[2]} {{" in gateway
+    site = re.search(rf"^:{inside} \{{\n(.*?)^\}}$", gateway, re.MULTILINE | re.DOTALL)
+    assert site
+    assert f"dynamic a {service} {inside} " in site[1]
+    assert len(SERVICES["gateway"]["ports"]) == 2
 
 
-def test_redis_keeps_nothing_and_is_reached_from_inside_only() -> None:
-    assert not {"ports", "volumes"} & SERVICES["redis"].keys()
-    assert SERVICES["redis"]["command"] == ["redis-server", "--save", "", "--appendonly", "no"]
+def test_redis_is_kept_and_is_reached_from_inside_only() -> None:
+    """Who is signed in at the web UI is there and nowhere else."""
+    assert "ports" not in SERVICES["redis"]
+    assert SERVICES["redis"]["volumes"] == ["redis:/data"]
+    assert SERVICES["redis"]["command"] == ["redis-server", "--save", "", "--appendonly", "yes"]
 
 
 def test_the_backend_gets_every_required_setting_and_only_settings_that_it_knows() -> None:
@@ -149,12 +160,8 @@ def test_every_setting_of_the_model_that_a_person_chooses_can_be_given() -> None
 
 def test_the_web_ui_gets_only_settings_that_it_knows_and_no_secret_but_for_prometheus() -> None:
     given = environment("webapp")
-    in_rxconfig = {"CHAT_REDIS_URL"}
-    assert set(given) <= in_rxconfig | TOLD | {
-        f"CHAT_{field.upper()}" for field in WebappSettings.model_fields
-    }
+    assert set(given) <= TOLD | {f"CHAT_{field.upper()}" for field in WebappSettings.model_fields}
     assert {name for name, value in given.items() if "$" in value} == {"CHAT_METRICS_TOKEN"} | TOLD
-    assert f"webapp:{given['CHAT_DATA_DIR']}" in SERVICES["webapp"]["volumes"]
 
 
 @pytest.mark.skipif(not ENGINE.exists(), reason="the embedded engine is not part of the compose deployment")
@@ -207,7 +214,7 @@ def test_the_start_order_waits_for_health_and_for_the_schema() -> None:
         "redis": {},
         "backend": {"graphql-engine": "service_healthy", "redis": "service_healthy"},
         "gateway": {"backend": "service_healthy"},
-        "webapp": {"gateway": "service_healthy"},
+        "webapp": {"gateway": "service_healthy", "redis": "service_healthy"},
     }
     waited_for = {
         name
@@ -284,7 +291,7 @@ def test_the_network_reaches_the_proxy_and_nothing_else() -> None:
 def test_the_proxy_and_the_gateway_lead_to_where_the_services_listen_and_not_to_the_console() -> None:
     config = COMPOSE["configs"]["proxy"]["content"]
     targets = set(re.findall(r"reverse_proxy (\S+)", config))
-    assert targets == {f"{name}:{published(name)[2]}" for name in ("gateway", "webapp")}
+    assert targets == {f"gateway:{published(name)[2]}" for name in ("backend", "webapp")}
     for name in ("webapp", "backend"):
         assert environment(name)["CHAT_TRUSTED_PROXIES"] == "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 

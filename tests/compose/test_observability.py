@@ -81,9 +81,10 @@ def test_the_gateway_keeps_the_metrics_inside(tmp_path: Path) -> None:
     text = COMPOSE["configs"]["gateway"]["content"]
     if shutil.which("caddy") is None:
         pytest.skip("no Caddy here")
-    port, upstream = free_port(), free_port()
-    text = text.replace(":8000 {", f":{port} {{\n  bind 127.0.0.1")
-    text = re.sub(r"dynamic a backend 8000 \{.*?\}", f"to 127.0.0.1:{upstream}", text, flags=re.DOTALL)
+    api, web = free_port(), free_port()
+    for inside, port in (("8000", api), ("3000", web)):
+        text = text.replace(f":{inside} {{", f":{port} {{\n  bind 127.0.0.1")
+        text = re.sub(rf"dynamic a \w+ {inside} \{{[^}}]*\}}", f"to 127.0.0.1:{free_port()}", text)
     text = text.replace("lb_try_duration 5s", "lb_try_duration 0s")
     (tmp_path / "Caddyfile").write_text(text)
     caddy = subprocess.Popen(
@@ -93,9 +94,11 @@ def test_the_gateway_keeps_the_metrics_inside(tmp_path: Path) -> None:
     )
     try:
         transport = httpx.HTTPTransport(retries=8)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=transport) as client:
-            assert client.get("/metrics").status_code == 404
-            assert client.get("/healthz").status_code == 502  # forwarded, to nobody
+        with httpx.Client(transport=transport) as client:
+            for port in (api, web):
+                assert client.get(f"http://127.0.0.1:{port}/metrics").status_code == 404
+                # forwarded, to nobody
+                assert client.get(f"http://127.0.0.1:{port}/healthz").status_code == 502
     finally:
         caddy.terminate()
         caddy.wait(10)

@@ -23,17 +23,17 @@ class Caddy:
     """As in the compose file, but for what differs on one machine: ports, and who signs the certificate."""
 
     def __init__(self, stack: Stack, folder: Path) -> None:
-        self.https_port, self.http_port, self.gateway_port = (free_port() for _ in range(3))
+        self.https_port, self.http_port, self.gateway_port, web_port = (free_port() for _ in range(4))
         self._folder = folder
-        gateway = CONFIGS["gateway"]["content"].replace(":8000 {", f":{self.gateway_port} {{")
-        # Docker's DNS is not here.
-        gateway, found = re.subn(
-            r"dynamic a backend 8000 \{[^}]*\}", f"to {_host(stack, 'backend')}", gateway
-        )
-        proxy = CONFIGS["proxy"]["content"].replace("{$CHAT_DOMAIN}", "localhost")
-        proxy = proxy.replace("gateway:8000", f"127.0.0.1:{self.gateway_port}")
-        proxy = proxy.replace("webapp:3000", _host(stack, "webapp"))
-        assert found == 1
+        gateway, proxy = CONFIGS["gateway"]["content"], CONFIGS["proxy"]["content"]
+        proxy = proxy.replace("{$CHAT_DOMAIN}", "localhost")
+        for own, port, name in ((self.gateway_port, "8000", "backend"), (web_port, "3000", "webapp")):
+            gateway = gateway.replace(f":{port} {{", f":{own} {{")
+            # Docker's DNS is not here.
+            found = rf"dynamic a {name} {port} \{{[^}}]*\}}"
+            gateway, count = re.subn(found, f"to {_host(stack, name)}", gateway)
+            assert count == 1
+            proxy = proxy.replace(f"gateway:{port}", f"127.0.0.1:{own}")
         here = "local_certs\n skip_install_trust\n"
         ports = f"http_port {self.http_port}\n https_port {self.https_port}\n"
         _, options, sites = proxy.partition("admin off\n")

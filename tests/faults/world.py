@@ -105,7 +105,7 @@ class World(Stack):
         server = shutil.which("redis-server")
         if server is None:
             raise AssertionError("no redis-server on this machine (Debian: apt install redis-server)")
-        options = f"--port {self._redis_port} --bind 127.0.0.1 --appendonly no --dir {self._folder} --save"
+        options = f"--port {self._redis_port} --bind 127.0.0.1 --appendonly yes --dir {self._folder} --save"
         with (self._folder / "redis.log").open("ab") as log:
             self._processes["redis"] = subprocess.Popen([server, *options.split(), ""], stdout=log)
         deadline = time.monotonic() + _REDIS_READY_WITHIN

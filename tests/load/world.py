@@ -6,7 +6,6 @@ import asyncio
 import secrets
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -19,7 +18,8 @@ from backend.migrations import migrate
 from tests.conftest import free_port
 from tests.e2e.stack import ROOT, Stack
 from tests.load.people import Person, populate
-from webapp.services.login_store import LoginStore
+from webapp.services.login_file import LoginFile
+from webapp.services.logins import LIFETIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,9 +97,9 @@ class World(Stack):
 
     async def _keep_cookies(self) -> None:
         """What a web UI that ran before has left: the sign-ins of its browsers."""
-        store = LoginStore(self._folder / "webapp" / "logins.sqlite3")
+        store = LoginFile(self._folder / "webapp" / "logins.sqlite3")
         known = [reader for reader in self.readers if reader.login_id]
-        await asyncio.gather(*(store.put(r.login_id, r.refresh_token, now=time.time()) for r in known))
+        await asyncio.gather(*(store.put(r.login_id, r.refresh_token, lifetime=LIFETIME) for r in known))
 
     def _start_model(self) -> Callable[[], None]:
         self._model = subprocess.Popen(

@@ -59,7 +59,7 @@ async def show(request: Request) -> Response:
         devices, retention_days = await asyncio.gather(
             with_token(login_id, api.devices), with_token(login_id, api.retention)
         )
-        tokens = (await services().logins.get(login_id)).tokens
+        tokens = (await services().logins.look(login_id)).tokens
         return JSONResponse(
             {
                 "username": tokens.username,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from backend.services.hasura_client import HasuraClient
 from webapp.metrics import Metrics
 from webapp.services.api import Api
-from webapp.services.login_store import LoginStore
+from webapp.services.login_file import LoginFile
+from webapp.services.login_redis import LoginRedis, connect
 from webapp.services.logins import Logins
 from webapp.services.reachability import Reachability
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from webapp.services.login_store import LoginStore
     from webapp.settings import Settings
 
 
@@ -61,7 +63,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         metrics.reachable.set_function(lambda: reachability.reachable)
         watching = asyncio.create_task(metrics.watch_loop(), name="loop-lag")
         stack.callback(watching.cancel)
-        logins = Logins(LoginStore(settings.logins_file), api)
+        store: LoginStore = LoginFile(settings.logins_file)
+        if settings.redis_url is not None:
+            redis = await stack.enter_async_context(connect(settings.redis_url.get_secret_value()))
+            store = LoginRedis(redis)
+        logins = Logins(store, api)
         opened = Services(graphql, api, logins, reachability, metrics, settings.metrics_token)
         _open.append(opened)
         try:

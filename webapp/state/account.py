@@ -22,7 +22,7 @@ class AccountPage(rx.State):
     async def open_page(self) -> Any:
         login_id = login_id_of(self)
         try:
-            await services().logins.get(login_id)
+            await services().logins.look(login_id)
         except SignedOut:
             return rx.redirect(sign_in_address("expired" if login_id else "", "/settings"))
         except ApiError:  # the page says so itself

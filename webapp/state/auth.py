@@ -67,7 +67,7 @@ class Auth(rx.State):
         self._next = local_path(query.get("next", ["/chat"])[0])
         self.error, self.busy = "", False
         try:
-            await services().logins.get(login_id_of(self))
+            await services().logins.look(login_id_of(self))
         except (SignedOut, ApiError):
             return None
         return rx.redirect(self._next)
@@ -102,10 +102,10 @@ class Auth(rx.State):
         try:
             enter = api.register if new else api.login
             tokens: Tokens = await enter(username, password, visitor_of(self))
+            ticket = await services().logins.begin(tokens)
         except ApiError as exc:
             self.error, self.busy = explain(exc, words), False
             return
-        ticket = await services().logins.begin(tokens)
         yield page_calls.fetch_cookie(login_cookie.BEGIN, ticket, self._next)
 
 

@@ -34,7 +34,7 @@ class ChatHistory(SessionList, OpenSession, Turns, rx.State):
         login_id = login_id_of(self)
         auth = await self.get_state(Auth)
         try:
-            login = await services().logins.get(login_id)
+            login = await services().logins.look(login_id)
         except SignedOut:
             self.reset()
             return rx.redirect(sign_in_address("expired" if login_id else "", path))
