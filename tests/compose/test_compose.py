@@ -355,7 +355,8 @@ def test_what_an_image_copies_is_enough_to_run(service: str, program: str, tmp_p
             skipped = shutil.ignore_patterns(".web", ".states", "__pycache__")
             shutil.copytree(ROOT / source, tmp_path / target, ignore=skipped)
         else:
-            (tmp_path / target).parent.mkdir(parents=True, exist_ok=True)
+            folder = tmp_path / target if target.endswith("/") else (tmp_path / target).parent
+            folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / source, tmp_path / target)
     # -S: without the path entry of this checkout's editable installation.
     ran = subprocess.run(
