@@ -80,6 +80,11 @@ class Stack:
             "webapp": f"{webapp}/ping",
         }
 
+    @property
+    def logins_file(self) -> Path:
+        """Where the web UI keeps who is signed in, without Redis."""
+        return self._folder / "webapp" / "logins.sqlite3"
+
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self._ports[name]}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -12,6 +13,9 @@ from playwright.async_api import expect
 
 from tests.e2e.conftest import PASSWORD, fill_account
 from tests.e2e.test_story import answers, item, send
+from webapp import login_cookie
+from webapp.services.login_file import LoginFile
+from webapp.services.logins import LIFETIME, Kept
 
 if TYPE_CHECKING:
     from tests.e2e.stack import Stack
@@ -95,7 +99,12 @@ async def test_a_sign_in_that_has_run_out_leads_to_signing_in_and_back(
             " WHERE users.id = user_id AND username = %s",
             [ada.name],
         )
-    stack.stop("webapp")  # with it goes the access token, which would be good for minutes
+    # The access token would be good for minutes: what remains of it goes, where it is stored and with the process.
+    stack.stop("webapp")
+    (cookie,) = [cookie for cookie in await ada.context.cookies() if cookie["name"] == login_cookie.NAME]
+    store, login_id = LoginFile(stack.logins_file), cookie["value"]
+    stored = Kept.from_text(await store.get(login_id) or "")
+    await store.put(login_id, replace(stored, renew_at=0.0).to_text(), lifetime=LIFETIME)
     stack.start("webapp")
     await expect(page).to_have_url(re.compile("/sign-in"))
     await expect(page.get_by_text("your sign-in has ended")).to_be_visible()

@@ -97,7 +97,7 @@ class World(Stack):
 
     async def _keep_cookies(self) -> None:
         """What a web UI that ran before has left: the sign-ins of its browsers."""
-        store = LoginFile(self._folder / "webapp" / "logins.sqlite3")
+        store = LoginFile(self.logins_file)
         known = [reader for reader in self.readers if reader.login_id]
         await asyncio.gather(*(store.put(r.login_id, r.refresh_token, lifetime=LIFETIME) for r in known))
 
