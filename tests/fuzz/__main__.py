@@ -82,7 +82,7 @@ def _api(world: FuzzWorld, requests: int, seed: int) -> list[str]:
         (api.with_a_token_that_is_none, each // 10),
     )
     for run, examples in runs:
-        options = ["--max-examples", str(max(1, examples)), "--workers", "2", "--seed", str(seed)]
+        options = ["--max-examples", str(max(1, examples)), "--seed", str(seed)]
         try:
             answers = run(world, options)
         except AssertionError as found:

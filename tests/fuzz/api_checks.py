@@ -1,6 +1,6 @@
 """What schemathesis loads beside its own checks (SCHEMATHESIS_HOOKS): who is asked about, and what no answer may say.
 
-`FUZZ_PLAN` is a JSON file: `ids` that exist, `canary` that no answer has, `tally` to write the counts into.
+`FUZZ_PLAN` is a JSON file: `ids` that exist, `hidden` what no answer has, `tally` to write the counts into.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ _INSIDES = re.compile(
     r"|SELECT .{0,80} FROM |INSERT INTO |pg_catalog|postgres(?:ql)?://|:8081|/v1/graphql| at 0x[0-9a-f]{6}"
 )
 #: What a body may be refused for that no schema says: the sentence, or the `code` of a file that cannot be read.
-_REASONS = {"The cursor is malformed.", "Ask for one of cursor, after and around."}
+_REASONS = {
+    "The cursor is malformed.",
+    "Ask for one of cursor, after and around.",
+    "Auto_title needs a title.",
+}
 
 # Half of the ids that are asked for exist: hers, and the victim's.
 schemathesis.openapi.format("uuid", st.one_of(st.uuids().map(str), st.sampled_from(_PLAN["ids"])))
@@ -34,7 +38,7 @@ schemathesis.openapi.format("uuid", st.one_of(st.uuids().map(str), st.sampled_fr
 
 @schemathesis.check
 def nothing_of_somebody_else(ctx: Any, response: Any, case: Any) -> None:
-    assert _PLAN["canary"].encode() not in response.content, "it has the victim's text"
+    assert not [each for each in _PLAN["hidden"] if each.encode() in response.content], "it is the victim's"
 
 
 @schemathesis.check

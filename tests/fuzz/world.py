@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import secrets
@@ -45,6 +46,8 @@ class Person:
     token: str
     sessions: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    #: Of further sessions and messages: the fuzzers do not know these, so whoever sees one was shown it.
+    unheard_of: list[str] = field(default_factory=list)
 
     @property
     def ids(self) -> list[str]:
@@ -92,6 +95,11 @@ class FuzzWorld(Stack):
             self.__exit__()
             raise
         return self
+
+    @property
+    def hidden(self) -> list[str]:
+        """What nobody but the victim may be shown."""
+        return [self.canary, *self.victim.unheard_of]
 
     @property
     def admin(self) -> dict[str, str]:
@@ -177,14 +185,19 @@ class FuzzWorld(Stack):
             )
             person = Person(signed_in["user"]["id"], self.token(signed_in["user"]["id"]))
             api.headers.update(person.headers | {"accept": "application/json"})
-            for place in ({}, {"is_archived": True}, {"is_pinned": True}, {"is_active": False}):
+            places = ({}, {"is_archived": True}, {"is_pinned": True}, {"is_active": False})
+            for known, place in itertools.product((True, False), places):
                 session = {"title": f"{text} title", "category": text, "system_prompt": f"Say {text}."}
                 made = _of(api.post("/api/chat/sessions/create", json=session))["session_id"]
-                person.sessions.append(made)
                 turn = _of(api.post("/api/chat", json={"session_id": made, "content": f"{text}?"}))
-                person.messages.extend([turn["user_message_id"], turn["assistant_message_id"]])
                 edit = {"session_id": made, "content": f"{text}!", "edit_of": turn["user_message_id"]}
-                person.messages.append(_of(api.post("/api/chat", json=edit))["user_message_id"])
+                edited = _of(api.post("/api/chat", json=edit))["user_message_id"]
+                messages = [turn["user_message_id"], turn["assistant_message_id"], edited]
+                if known:
+                    person.sessions.append(made)
+                    person.messages.extend(messages)
+                else:
+                    person.unheard_of.extend([made, *messages])
                 if place:
                     _of(api.put(f"/api/chat/sessions/{made}", json=place))
         return person

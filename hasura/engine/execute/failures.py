@@ -69,7 +69,7 @@ def translate(problem: Exception, path: str = "$") -> EngineError:
         return BadRequest(message, path)
     if isinstance(problem, pg.FeatureNotSupported):
         return NotSupported(message, path)
-    if isinstance(problem, psycopg.DataError):
+    if isinstance(problem, psycopg.DataError) or _is_unreadable_value(problem):
         return DataException(message, path)
     if isinstance(problem, pg.RaiseException):  # a function's own refusal, written for its caller
         return BadRequest(message, path)
@@ -80,3 +80,12 @@ def translate(problem: Exception, path: str = "$") -> EngineError:
     if isinstance(problem, _GONE):
         return DatabaseUnavailable("the database cannot be reached", path)
     return EngineError("database query error", path)
+
+
+def _is_unreadable_value(problem: Exception) -> bool:
+    """Some types, as tsvector, call that a syntax error: one that is nowhere in the statement."""
+    return (
+        isinstance(problem, pg.SyntaxError)
+        and problem.diag.message_primary is not None  # PostgreSQL said it
+        and problem.diag.statement_position is None
+    )

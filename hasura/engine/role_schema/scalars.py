@@ -30,8 +30,15 @@ LABEL_PATHS = {
 #: types that the text operators compare
 TEXT_TYPES = frozenset({"String", "bpchar", "citext", "name"})
 _NUMERIC_TYPES = frozenset({"Int", "Float", "smallint", "bigint", "float8", "numeric", "money"})
-# Hasura leaves these out of max and min: PostgreSQL had no such aggregate for them.
-_UNORDERED_TYPES = frozenset({"Boolean", "json", "jsonb", "uuid", "geometry", "geography"})
+# These are left out of max and min: PostgreSQL 15 has no such aggregate for them.
+_UNORDERED_TYPES = frozenset({
+    "Boolean", "json", "jsonb", "jsonpath", "uuid", "xml", "bytea", "bit", "varbit", "hstore",
+    "tsvector", "tsquery", "ltree", "lquery", "ltxtquery", "macaddr", "macaddr8",
+    "geometry", "geography", "raster", "point", "line", "lseg", "box", "path", "polygon", "circle",
+    "int4range", "int8range", "numrange", "daterange", "tsrange", "tstzrange",
+    "int4multirange", "int8multirange", "nummultirange", "datemultirange", "tsmultirange", "tstzmultirange",
+    "cid", "xid", "refcursor", "txid_snapshot",
+})  # fmt: skip
 
 #: aggregate functions over numbers, and whether they answer the column's type (else Float)
 NUMERIC_AGGREGATES = {
