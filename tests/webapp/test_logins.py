@@ -293,6 +293,7 @@ class TestRedis:
         redis_server.kill()
         assert await logins.access_token(login_id) == "access-0"
         assert (await logins.look(login_id)).tokens.username == "ada"
+        await logins.rename(login_id, "Countess")
         for refused in (logins.access_token(login_id, refused="access-0"), process().get(login_id)):
             with pytest.raises(StoreAway):
                 await refused

@@ -10,11 +10,16 @@ from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import structlog
+
+from telemetry.safe import told
 from webapp.services.login_store import LEASE, PATIENCE, TRY_AGAIN, StoreAway, row_id, seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+log = structlog.get_logger("webapp.logins")
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS kept (id BLOB PRIMARY KEY, sealed BLOB NOT NULL, ends_at REAL NOT NULL)",
@@ -104,6 +109,7 @@ class LoginFile:
             try:
                 answers = await asyncio.to_thread(self._run, batch)
             except (sqlite3.Error, OSError) as exc:
+                log.warning("the file of sign-ins cannot be used", cause=told(exc))
                 for asked in batch:
                     if not asked.answer.done():
                         away = StoreAway()

@@ -5,15 +5,19 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from telemetry.safe import told
 from webapp.services.login_store import LEASE, PATIENCE, TRY_AGAIN, StoreAway, row_id, seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+log = structlog.get_logger("webapp.logins")
 
 #: Seconds for each try.
 _TIMEOUT = 2.0
@@ -24,16 +28,16 @@ class LoginRedis:
         self._redis = redis
 
     async def put(self, secret: str, text: str, *, lifetime: float) -> None:
-        with _told():
+        with _translated():
             await self._redis.set(_name("login", secret), seal(secret, text), px=round(lifetime * 1000))
 
     async def get(self, secret: str) -> str | None:
-        with _told():
+        with _translated():
             sealed = await self._redis.get(_name("login", secret))
         return unseal(secret, sealed) if sealed else None
 
     async def take(self, secret: str) -> str | None:
-        with _told():
+        with _translated():
             sealed = await self._redis.getdel(_name("login", secret))
         return unseal(secret, sealed) if sealed else None
 
@@ -42,7 +46,7 @@ class LoginRedis:
         lock = self._redis.lock(
             _name("lease", secret), timeout=LEASE, blocking_timeout=PATIENCE, sleep=TRY_AGAIN
         )
-        with _told():
+        with _translated():
             if not await lock.acquire():
                 raise StoreAway
         try:
@@ -68,8 +72,9 @@ def _name(kind: str, secret: str) -> str:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translated() -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError) as exc:
+        log.warning("Redis, where sign-ins are, cannot be reached", cause=told(exc))
         raise StoreAway from exc

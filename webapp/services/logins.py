@@ -104,8 +104,10 @@ class Logins:
     async def begin(self, tokens: Tokens) -> str:
         """A ticket, good once, for which `collect` gives the cookie's value. Raises ApiUnavailable."""
         login_id, ticket, kept = secrets.token_urlsafe(32), secrets.token_urlsafe(32), Kept.of(tokens)
-        await self._store.put(login_id, kept.to_text(), lifetime=LIFETIME)
-        await self._store.put(_TICKET.format(ticket), login_id, lifetime=TICKET_LIFETIME)
+        await asyncio.gather(
+            self._store.put(login_id, kept.to_text(), lifetime=LIFETIME),
+            self._store.put(_TICKET.format(ticket), login_id, lifetime=TICKET_LIFETIME),
+        )
         self._logins[login_id] = Login(kept)
         return ticket
 
@@ -137,11 +139,14 @@ class Logins:
         return login.tokens.access_token
 
     async def rename(self, login_id: str, display_name: str) -> None:
-        """Raises SignedOut, or ApiUnavailable."""
-        async with self._store.alone(login_id):
-            login = await self._newest(login_id)
-            login.kept = replace(login.kept, tokens=replace(login.tokens, display_name=display_name))
-            await self._store.put(login_id, login.kept.to_text(), lifetime=LIFETIME)
+        """Of its user, whom the backend knows by it already: a store that is away only delays where it shows."""
+        try:
+            async with self._store.alone(login_id):
+                login = await self._newest(login_id)
+                login.kept = replace(login.kept, tokens=replace(login.tokens, display_name=display_name))
+                await self._store.put(login_id, login.kept.to_text(), lifetime=LIFETIME)
+        except StoreAway:
+            log.warning("a new name was not stored")
 
     async def end(self, login_id: str) -> None:
         """Signs this browser out, at all processes; the backend revokes when it can be reached."""
