@@ -29,7 +29,7 @@ _OPERATIONS = 37  # of the API, about: what `--max-examples` is for each of them
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz ARGS=…", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*_PARTS, []], help="all unless given")
-    parser.add_argument("--requests", type=int, default=11_000)
+    parser.add_argument("--requests", type=int, default=13_000)
     parser.add_argument("--rounds", type=int, default=40, help="documents for each root field of a role")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**31))
     arguments = parser.parse_args()
