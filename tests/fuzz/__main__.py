@@ -44,9 +44,10 @@ def main() -> int:
             migrate(url)
             with FuzzWorld(url, Path(folder), webapp=True) as world:
                 for part in arguments.parts or _PARTS:
-                    wrong += asyncio.run(_watched(world, part, arguments))
-    for each in wrong:
-        print(f"\n{each}", file=sys.stderr)
+                    found = asyncio.run(_watched(world, part, arguments))
+                    for each in found:
+                        print(f"\n{each}", file=sys.stderr, flush=True)
+                    wrong += found
     print(f"{len(wrong)} findings" if wrong else "nothing found")
     return 1 if wrong else 0
 

@@ -89,8 +89,8 @@ class FuzzWorld(Stack):
     def __enter__(self) -> FuzzWorld:
         super().__enter__()
         try:
-            self.ada = self._somebody("ada", "of her own")
-            self.victim = self._somebody("victim", self.canary)
+            self.ada = self.somebody("ada", "of her own")
+            self.victim = self.somebody("victim", self.canary)
         except BaseException:
             self.__exit__()
             raise
@@ -176,7 +176,7 @@ class FuzzWorld(Stack):
             if _DEFECTS.search(line)
         ]
 
-    def _somebody(self, name: str, text: str) -> Person:
+    def somebody(self, name: str, text: str) -> Person:
         """With a session in each place, questions, answers, versions, and a device."""
         account = {"username": f"{name}-{secrets.token_hex(4)}", "password": secrets.token_hex(16)}
         with httpx.Client(base_url=self.url("backend"), timeout=20) as api:
