@@ -102,23 +102,21 @@ class Place:
 
 
 def places(world: FuzzWorld, *, webapp: bool) -> list[Place]:
-    # The other fuzzers may have deleted what is ada's.
-    eve = world.somebody("eve", "of her own")
-    chat = f"{world.url('backend')}/ws/chat/{eve.sessions[0]}"
+    chat = f"{world.url('backend')}/ws/chat/{world.eve.sessions[0]}"
     engine = f"{world.url('engine')}/v1/graphql"
     found = [
-        Place("the chat's", chat, eve.headers, _CHAT_ORDERS),
+        Place("the chat's", chat, world.eve.headers, _CHAT_ORDERS),
         *(
             Place(f"GraphQL's {protocol}", engine, {"Sec-WebSocket-Protocol": protocol}, _ENGINE_ORDERS)
             for protocol in ("graphql-transport-ws", "graphql-ws")
         ),
-        Place("the status", chat.replace("/chat/", "/status/"), eve.headers, _CHAT_ORDERS),
+        Place("the status", chat.replace("/chat/", "/status/"), world.eve.headers, _CHAT_ORDERS),
     ]
     if webapp:
         web = world.url("webapp")
         own = {"Origin": web, "Host": web.removeprefix("http://")}
         event = f"{web}/_event/?token={uuid4()}&EIO=4&transport=websocket"
-        live = f"{web}/answers/{eve.messages[0]}/live"
+        live = f"{web}/answers/{world.eve.messages[0]}/live"
         found += [
             Place("Reflex's socket.io", event, own, _SOCKET_IO_ORDERS, longest_line=LONGEST_LINE),
             Place("the web UI's live answer", live, own, closes_at_once=True, longest_line=LONGEST_LINE),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import re
 import secrets
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,10 @@ _DEFECTS = re.compile(
 )
 
 
+#: A session in each of these.
+_EVERYWHERE = ({}, {"is_archived": True}, {"is_pinned": True}, {"is_active": False})
+
+
 @dataclass(frozen=True)
 class Person:
     id: str
@@ -70,10 +74,12 @@ class Usage:
 class FuzzWorld(Stack):
     """Engine and backend over a migrated database.
 
-    `ada` is whom the fuzzers sign in as; `victim` has something in every place, with `canary` in each text of it.
+    `ada` is whom the fuzzers sign in as; `eve` attacks the sockets, whatever they deleted of ada's; `victim` has
+    something in every place, with `canary` in each text of it.
     """
 
     ada: Person
+    eve: Person
     victim: Person
 
     def __init__(self, database_url: str, folder: Path, *, webapp: bool = False) -> None:
@@ -89,8 +95,9 @@ class FuzzWorld(Stack):
     def __enter__(self) -> FuzzWorld:
         super().__enter__()
         try:
-            self.ada = self.somebody("ada", "of her own")
-            self.victim = self.somebody("victim", self.canary)
+            self.ada = self._somebody("ada", "of her own", _EVERYWHERE)
+            self.eve = self._somebody("eve", "of her own", [{}])
+            self.victim = self._somebody("victim", self.canary, _EVERYWHERE, unheard_of=_EVERYWHERE)
         except BaseException:
             self.__exit__()
             raise
@@ -176,7 +183,13 @@ class FuzzWorld(Stack):
             if _DEFECTS.search(line)
         ]
 
-    def somebody(self, name: str, text: str) -> Person:
+    def _somebody(
+        self,
+        name: str,
+        text: str,
+        places: Sequence[Mapping[str, bool]],
+        unheard_of: Sequence[Mapping[str, bool]] = (),
+    ) -> Person:
         """With a session in each place, questions, answers, versions, and a device."""
         account = {"username": f"{name}-{secrets.token_hex(4)}", "password": secrets.token_hex(16)}
         with httpx.Client(base_url=self.url("backend"), timeout=20) as api:
@@ -185,15 +198,14 @@ class FuzzWorld(Stack):
             )
             person = Person(signed_in["user"]["id"], self.token(signed_in["user"]["id"]))
             api.headers.update(person.headers | {"accept": "application/json"})
-            places = ({}, {"is_archived": True}, {"is_pinned": True}, {"is_active": False})
-            for known, place in itertools.product((True, False), places):
+            for number, place in enumerate([*places, *unheard_of]):
                 session = {"title": f"{text} title", "category": text, "system_prompt": f"Say {text}."}
                 made = _of(api.post("/api/chat/sessions/create", json=session))["session_id"]
                 turn = _of(api.post("/api/chat", json={"session_id": made, "content": f"{text}?"}))
                 edit = {"session_id": made, "content": f"{text}!", "edit_of": turn["user_message_id"]}
                 edited = _of(api.post("/api/chat", json=edit))["user_message_id"]
                 messages = [turn["user_message_id"], turn["assistant_message_id"], edited]
-                if known:
+                if number < len(places):
                     person.sessions.append(made)
                     person.messages.extend(messages)
                 else:
