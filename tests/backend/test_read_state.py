@@ -80,6 +80,9 @@ async def test_what_ended_unseen_is_unread_until_any_device_has_read_it(
 
     async def state() -> tuple[int, int]:
         found = await hasura.get_chat_session(ada.access_token, session)
+        page, read_until = await hasura.get_newest_messages(ada.access_token, session)
+        assert page == await hasura.get_chat_messages(ada.access_token, session)
+        assert read_until == (found.last_read_id if found.unread_messages else None)
         return found.last_read_id, found.unread_messages
 
     assert await state() == (0, 1)

@@ -67,6 +67,11 @@ def test_a_page_is_told_of_each_message_and_given_those_that_it_does_not_know() 
     assert window(changed[1:], dict(second.ids)).ids == second.ids[1:]
 
 
+def test_a_page_that_was_told_nothing_has_asked_for_the_messages_itself() -> None:
+    told = Window.of("s", page_of(messages(1, 4)), None)
+    assert ([number for number, _ in told.ids], told.rows) == ([1, 2, 3], [])
+
+
 def test_only_a_full_window_leaves_room_for_older_messages() -> None:
     assert not window(messages(1, 9)).full
     assert window(messages(1, 9), next_cursor="there is more").full

@@ -100,8 +100,18 @@ async def test_the_name_of_a_chat_that_changed_lately_is_known_at_once(history: 
     history._told = [SessionRow.of(session(1, "known"))]
     history._show(str(UUID(int=1)))
     assert history.current_session.title == "known"
+    assert history._shows(str(UUID(int=1))), "nothing is left to be asked for"
     history._show(str(UUID(int=2)))
     assert history.current_session == SessionRow(str(UUID(int=2)))
+    assert not history._shows(str(UUID(int=2)))
+
+
+async def test_a_chat_that_was_deleted_lately_is_asked_for(history: ChatHistory) -> None:
+    history._told = [SessionRow.of(session(1, "gone", shelf="trash"))]
+    history._show(str(UUID(int=1)))
+    assert (history.current_session.title, history.loading) == ("", True)
+    history._lose()
+    assert not history._shows(str(UUID(int=1)))
 
 
 def writing(number: int, **values: Any) -> ChatMessage:
@@ -120,7 +130,9 @@ async def test_the_page_is_told_only_of_changes(history: ChatHistory) -> None:
     history._show(str(UUID(int=1)))
     history._take_window(page_of([message(1), writing(2)]))
     told = history.live
-    assert [row["id"] for row in told["rows"]] == [1, 2]
+    assert ([number for number, _ in told["ids"]], told["rows"]) == ([1, 2], []), (
+        "it has asked for them itself"
+    )
     history._take_window(page_of([message(1), writing(2, content="some words")]))
     assert history.live == told, "the words of an answer under way travel elsewhere"
     history._take_window(
@@ -129,6 +141,8 @@ async def test_the_page_is_told_only_of_changes(history: ChatHistory) -> None:
     assert [row["content"] for row in history.live["rows"]] == ["some words, and the end"]
     history._take_window(page_of([]))
     assert (history.live["ids"], history.live["rows"]) == ([], [])
+    history._take_window(page_of([message(3)]))
+    assert [row["id"] for row in history.live["rows"]] == [3]
 
 
 async def test_another_chat_starts_without_the_messages_and_errors_of_the_last(

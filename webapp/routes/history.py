@@ -59,8 +59,11 @@ async def history(request: Request) -> Response:
 
 
 async def _page(token: str, session_id: UUID, wanted: Wanted) -> dict[str, Any]:
-    client = services().graphql
-    if wanted.around is not None:
+    client, new_after = services().graphql, None
+    newest = wanted.before is wanted.after is wanted.around is None
+    if newest:
+        page, new_after = await client.get_newest_messages(token, session_id, limit=wanted.limit)
+    elif wanted.around is not None:
         page = await client.get_messages_around(token, session_id, wanted.around, limit=wanted.limit)
     else:
         page = await client.get_chat_messages(
@@ -72,8 +75,7 @@ async def _page(token: str, session_id: UUID, wanted: Wanted) -> dict[str, Any]:
         "before": page.next_cursor,
         "after": page.previous_cursor,
     }
-    if wanted.before is wanted.after is wanted.around is None:
-        session = await client.get_chat_session(token, session_id)
+    if newest:
         # In a session that was never looked at all is new, and a line would say nothing.
-        body["new_after"] = session.last_read_id or None if session.unread_messages else None
+        body["new_after"] = new_after or None
     return body

@@ -71,7 +71,8 @@ Made = dict[int, tuple["ChatMessage", dict[str, Any]]]
 class Window:
     """The newest messages of a session, as a page is told of them: which they are, and those that it does not know.
 
-    The page asks for whatever it lacks (webapp.routes.history), so that nothing depends on its hearing every change.
+    The page asks for whatever it lacks (webapp.routes.history), so that nothing depends on its hearing every change;
+    those that it opens a session with it has asked for already.
     """
 
     session_id: str
@@ -85,9 +86,9 @@ class Window:
 
     @classmethod
     def of(
-        cls, session_id: str, page: MessagePage, known: Mapping[int, str], made: Made | None = None
+        cls, session_id: str, page: MessagePage, known: Mapping[int, str] | None, made: Made | None = None
     ) -> Window:
-        """:param known: stamps of the rows that the page was told of.
+        """:param known: stamps of the rows that the page was told of; None where this is the first it is told.
         :param made: what was made of messages before; it is brought up to date.
         """
         rows = _rows(page.items, {} if made is None else made)
@@ -95,7 +96,7 @@ class Window:
             session_id=session_id,
             revision=page.revision,
             ids=[(row["id"], row["stamp"]) for row in rows],
-            rows=[row for row in rows if known.get(row["id"]) != row["stamp"]],
+            rows=[] if known is None else [row for row in rows if known.get(row["id"]) != row["stamp"]],
             full=page.next_cursor is not None,
         )
 

@@ -36,6 +36,10 @@ class OpenSession(Page, mixin=True):
             async with self:
                 self._lose()
             return None
+        if self._shows(session_id):  # the list says what it is called, and when it is gone
+            async with self:
+                self._reached()
+            return self.__class__.follow_messages(session_id)
         try:
             session = await with_token(login_id, lambda token: client.get_chat_session(token, wanted))
             async with self:
@@ -43,8 +47,7 @@ class OpenSession(Page, mixin=True):
                     self._show(session_id)
                 self.current_session = SessionRow.of(session)
                 self.loading = self.missing = False
-                if self.error == words_of(self)("errors.unreachable"):
-                    self.error = ""
+                self._reached()
         except SignedOut:
             return await self._leave("expired")
         except NotFound:
@@ -98,3 +101,14 @@ class OpenSession(Page, mixin=True):
             )
         except (SignedOut, HasuraError, ApiError):
             return
+
+    def _shows(self, session_id: str) -> bool:
+        """Whether it is open, and known what it is called."""
+        current = self.current_session
+        return (
+            current.session_id == session_id and current.row_id > 0 and not self.loading and not self.missing
+        )
+
+    def _reached(self) -> None:
+        if self.error == words_of(self)("errors.unreachable"):
+            self.error = ""

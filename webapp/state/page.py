@@ -55,10 +55,10 @@ class Page(rx.State, mixin=True):
 
     def _show(self, session_id: str) -> None:
         """Another session is on the page now; its title is known if it changed lately."""
-        known = [row for row in self._told if row.session_id == session_id]
+        known = [row for row in self._told if row.session_id == session_id and row.shelf != "trash"]
         self.current_session = known[0] if known else SessionRow(session_id=session_id)
         self._take_no_window()
-        self.loading, self.missing, self.error = bool(session_id), False, ""
+        self.loading, self.missing, self.error = bool(session_id) and not known, False, ""
 
     def _lose(self) -> None:
         self._take_no_window()
@@ -69,7 +69,7 @@ class Page(rx.State, mixin=True):
 
     def _take_window(self, page: MessagePage, made: Made | None = None) -> None:
         """This is the newest page of the open session now."""
-        window = Window.of(self.current_session.session_id, page, self._stamps, made)
+        window = Window.of(self.current_session.session_id, page, self._stamps if self.live else None, made)
         self.read_until = read_up_to(page.items)
         self.answering_id = next(
             (str(message.message_id) for message in reversed(page.items) if message.status == "streaming"), ""

@@ -35,23 +35,34 @@ class MessageCalls:
         """The newest page, the one before `cursor`, or the one `after` one. Raises InvalidInput for a malformed one."""
         if after is not None:
             where = _on_path(session_id, after=cursors.read_message_cursor(after))
-            rows, revision = await self._list_messages(token, session_id, where, limit + 1, descending=False)
+            rows, session = await self._list_messages(token, session_id, where, limit + 1, descending=False)
             page, more = rows[:limit], len(rows) > limit
             return MessagePage(
                 items=page,
                 next_cursor=cursors.at_message(page[0]) if page else None,
                 previous_cursor=cursors.at_message(page[-1]) if more else None,
-                revision=revision,
+                revision=session["revision"],
             )
         before = cursors.read_message_cursor(cursor) if cursor is not None else None
-        rows, revision = await self._list_messages(token, session_id, _on_path(session_id, before), limit + 1)
+        rows, session = await self._list_messages(token, session_id, _on_path(session_id, before), limit + 1)
         page = rows[:limit][::-1]
         return MessagePage(
             items=page,
             next_cursor=cursors.at_message(page[0]) if len(rows) > limit else None,
             previous_cursor=cursors.at_message(page[-1]) if page and cursor is not None else None,
-            revision=revision,
+            revision=session["revision"],
         )
+
+    async def get_newest_messages(
+        self, token: str, session_id: UUID, *, limit: int = 50
+    ) -> tuple[MessagePage, int | None]:
+        """The newest page, and the row up to which the session was read; None where nothing in it is unread."""
+        where = _on_path(session_id)
+        rows, session = await self._list_messages(token, session_id, where, limit + 1, read_state=True)
+        page = rows[:limit][::-1]
+        older = cursors.at_message(page[0]) if len(rows) > limit else None
+        read_until = session["last_read_id"] if session["unread_messages"] else None
+        return MessagePage(items=page, next_cursor=older, revision=session["revision"]), read_until
 
     async def get_messages_around(
         self, token: str, session_id: UUID, message_id: UUID, *, limit: int = 50
@@ -266,19 +277,21 @@ class MessageCalls:
         *,
         by: str = "place",
         descending: bool = True,
-    ) -> tuple[list[ChatMessage], int]:
-        """And the session's revision. Raises NotFound."""
+        read_state: bool = False,
+    ) -> tuple[list[ChatMessage], dict[str, Any]]:
+        """And what is asked of the session with them. Raises NotFound."""
         variables = {
             "session_id": str(session_id),
             "where": where,
             "order_by": [{by: "desc" if descending else "asc"}],
             "limit": limit,
+            "read_state": read_state,
         }
         data = await self._transport.execute(token, operations.LIST_MESSAGES, variables, idempotent=True)
         if not data["chat_sessions"]:
             raise NotFound("no such session")
         rows = [read(ChatMessage, row) for row in data["chat_messages"]]
-        return rows, data["chat_sessions"][0]["revision"]
+        return rows, data["chat_sessions"][0]
 
 
 def newest(

@@ -64,9 +64,14 @@ MESSAGES_OF_OTHERS = Operation(
 LIST_MESSAGES = Operation(
     """
     query ListMessages(
-      $session_id: uuid!, $where: chat_messages_bool_exp!, $order_by: [chat_messages_order_by!], $limit: Int!
+      $session_id: uuid!, $where: chat_messages_bool_exp!, $order_by: [chat_messages_order_by!], $limit: Int!,
+      $read_state: Boolean!
     ) {
-      chat_sessions(where: { session_id: { _eq: $session_id }, is_active: { _eq: true } }) { revision }
+      chat_sessions(where: { session_id: { _eq: $session_id }, is_active: { _eq: true } }) {
+        revision
+        last_read_id @include(if: $read_state)
+        unread_messages @include(if: $read_state)
+      }
       chat_messages(where: $where, order_by: $order_by, limit: $limit) { ...Message }
     }
     """

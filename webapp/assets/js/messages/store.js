@@ -159,6 +159,8 @@ const refresh = async (entry) => {
     entry.ready = true;
     entry.failed = false;
     entry.tries = 0;
+    // Whatever was lacking meanwhile may have come by now.
+    asking.again = entry.opened;
     // What was heard since is newer; what was heard before is older than this page.
     if (entry.heardAt > began) heard(entry);
   } catch (failure) {
