@@ -74,6 +74,14 @@ export function Sessions({ categories }) {
     if (loading) loadMore(shelf, category);
   }, [shelf, category, loading]);
 
+  // To the kept place, once, also where the list asked the browser for it before it was as high as that.
+  const toPlace = useRef(kept.place?.scrollTop ?? 0);
+  const comeBack = () => {
+    const top = toPlace.current;
+    toPlace.current = 0;
+    if (top) requestAnimationFrame(() => scroller.current?.scrollTo({ top }));
+  };
+
   const focus = (id) => {
     setActive(id);
     toFocus.current = id;
@@ -237,6 +245,7 @@ export function Sessions({ categories }) {
           increaseViewportBy={{ top: 200, bottom: AHEAD }}
           restoreStateFrom={kept.place}
           onScroll={() => scroller.current?.getState((place) => (kept.place = place))}
+          totalListHeightChanged={comeBack}
           endReached={() => loadMore(shelf, category)}
           components={COMPONENTS}
           context={{ more }}
