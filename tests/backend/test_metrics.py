@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend.main import create_app
+from backend.services.database_pool import CONNECTIONS
 from tests.backend.conftest import Person, assert_problem, running, serving, settings_for
 from tests.backend.sockets import connected
 
@@ -167,7 +168,7 @@ async def test_connections_are_seen_while_they_last(
         await eventually(api, "chat_websockets_open", 0, **route)
         await eventually(api, "chat_live_queries", 0)
         assert await sample(api, "chat_websocket_handshakes_total", outcome="accepted", **route) == 1
-        assert await sample(api, "chat_db_pool_max") == 10
+        assert await sample(api, "chat_db_pool_max") == CONNECTIONS
         assert await sample(api, "chat_db_pool_requests_total") > 0
         await eventually(api, "chat_bus_connected", 1)
 

@@ -9,12 +9,12 @@ from backend.services import tokens
 
 SECONDS = 6
 
-lifetime = timedelta(seconds=SECONDS)
-tokens.ACCESS_LIFETIME = lifetime
-assert tokens.Tokens.access.__kwdefaults__
-tokens.Tokens.access.__kwdefaults__["lifetime"] = lifetime
-
 if __name__ == "__main__":
     from backend.__main__ import main
 
+    # Here alone: whoever imports SECONDS keeps the backend's own.
+    lifetime = timedelta(seconds=SECONDS)
+    tokens.ACCESS_LIFETIME = lifetime
+    assert tokens.Tokens.access.__kwdefaults__
+    tokens.Tokens.access.__kwdefaults__["lifetime"] = lifetime
     sys.exit(main())
