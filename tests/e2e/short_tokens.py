@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from backend.services import tokens
 
-SECONDS = 6
+SECONDS = 10
 
 if __name__ == "__main__":
     from backend.__main__ import main
