@@ -117,11 +117,11 @@ class Logins:
 
     async def get(self, login_id: str) -> Login:
         """Raises SignedOut, or ApiUnavailable when nobody can say."""
-        return self._logins.get(login_id) or await asyncio.shield(self._good(login_id, None))
+        return self._known(login_id) or await asyncio.shield(self._good(login_id, None))
 
     async def look(self, login_id: str) -> Login:
         """As `get`, and as it is now: another process may have ended or renamed it."""
-        if login_id in self._logins:
+        if self._known(login_id):
             try:
                 return await self._newest(login_id)
             except StoreAway:
@@ -231,6 +231,11 @@ class Logins:
             await self._store.put(login_id, login.kept.to_text(), lifetime=LIFETIME)
         except StoreAway:  # as long as this process has it nobody is signed out
             log.warning("a renewed sign-in was not stored")
+
+    def _known(self, login_id: str) -> Login | None:
+        """With its user: what an earlier release stored says whose it is only when it has been renewed."""
+        login = self._logins.get(login_id)
+        return login if login and login.tokens.user_id else None
 
     def _drop(self, login_id: str) -> None:
         # Wakes those who wait: by then nobody finds the sign-in in the store.
