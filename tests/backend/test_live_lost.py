@@ -19,7 +19,8 @@ PROTOCOL = Subprotocol("graphql-transport-ws")
 async def test_a_connection_that_ends_as_a_ping_is_answered_is_opened_again() -> None:
     opened = 0
     unheard: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unheard.append(context))
 
     async def graphql(socket: ServerConnection) -> None:
         nonlocal opened
@@ -46,4 +47,5 @@ async def test_a_connection_that_ends_as_a_ping_is_answered_is_opened_again() ->
         finally:
             await client.aclose()
     gc.collect()  # asyncio tells of what nobody asked for when it is thrown away
+    loop.set_exception_handler(None)  # the loop is the session's
     assert unheard == []
