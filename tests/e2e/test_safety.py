@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 import websockets
 from playwright.async_api import Page, WebSocketRoute, expect
 
+from tests.e2e.conftest import PASSWORD, fill_account
 from tests.e2e.test_story import answers, item, send
 
 if TYPE_CHECKING:
@@ -214,6 +216,20 @@ async def test_a_page_of_another_site_can_neither_listen_nor_sign_out(stack: Sta
         assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
     tab = await ada.tab()
     await ada.here(tab)
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/register"])
+async def test_whoever_is_faster_than_the_page_s_scripts_sends_no_password_in_an_address(
+    stack: Stack, visitors: Any, path: str
+) -> None:
+    ada = await visitors(stack, java_script_enabled=False)
+    page = await ada.tab(path)
+    await fill_account(page, ada.name, PASSWORD)
+    await page.get_by_label("Password").press("Enter")
+    await expect(page.locator("button[type=submit]")).to_be_disabled()
+    await asyncio.sleep(0.5)
+    assert page.url == ada.home + path
+    await expect(page.get_by_label("Password")).to_have_value(PASSWORD)
 
 
 async def test_pages_carry_protective_headers(stack: Stack, visitors: Any) -> None:

@@ -64,7 +64,9 @@ def _account_form(
                     rx.cond(Auth.busy, t("account.one-moment"), button),
                     type="submit",
                     class_name="primary-button wide",
-                    disabled=Auth.busy,
+                    # Earlier, the browser would send the form itself, and that with the password in the address; or
+                    # what opens the page would come after the answer and take it away again.
+                    disabled=Auth.busy | ~rx.State.is_hydrated,
                 ),
                 on_submit=on_submit,
                 class_name="account-form",
