@@ -36,6 +36,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._kept = 0
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        # They know each other, and this connection's end is told to the WebSocket's protocol alone.
+        self.parser = None  # type: ignore[assignment]
+
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """What a client gets wrong is its own fault: it is told, and no error of ours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,11 @@ class DatabasePool(AsyncConnectionPool):
             self._waited(time.perf_counter() - began)
 
     async def _still_there(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        # PostgreSQL says something unasked when it goes, and hardly ever else; nothing to read costs no round trip.
+        unread = select.poll()
+        unread.register(connection.fileno(), select.POLLIN)
+        if not unread.poll(0):
+            return
         try:
             await self.check_connection(connection)
         except psycopg.OperationalError:

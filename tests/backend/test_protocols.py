@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request, WebSocket
 
-from backend.protocols import LARGEST_HEAD
+from backend.protocols import LARGEST_HEAD, HttpProtocol
 from tests.backend.conftest import serving
 from tests.fuzz.frames import CONTINUATION, TEXT, RawSocket, Refused, frame
 
@@ -58,6 +59,21 @@ async def test_a_handshake_that_cannot_be_taken_is_answered_and_over(
         with pytest.raises(Refused, match=status):
             await socket.handshake(path, headers)
         await socket.reader.read()  # to its end
+
+
+async def test_what_took_a_handshake_is_gone_at_once(server: httpx.AsyncClient) -> None:
+    def alive() -> int:
+        return sum(type(each) is HttpProtocol for each in gc.get_objects())
+
+    before = alive()
+    gc.disable()  # a thousand of them a minute would be all that it finds, while everybody waits
+    try:
+        socket = await connect(server)
+        await socket.handshake("/ws", {})
+        assert await socket.answers_ping()
+        assert alive() <= before
+    finally:
+        gc.enable()
 
 
 async def test_a_handshake_with_a_header_of_8_kb_is_taken(server: httpx.AsyncClient) -> None:

@@ -1,10 +1,11 @@
 """What a client may send before there is a request: a head too large is answered, and never waited for."""
 
 import asyncio
+import gc
 
 import pytest
 
-from hasura.engine.serve.http_wire import LARGEST_HEAD
+from hasura.engine.serve.http_wire import LARGEST_HEAD, HttpWire
 from tests.engine.conftest import ADMIN, RunningEngine
 from tests.fuzz.frames import RawSocket, Refused
 
@@ -26,6 +27,21 @@ async def test_a_handshake_that_cannot_be_taken_is_answered_and_over(
         with pytest.raises(Refused, match=status):
             await socket.handshake(path, headers)
         await socket.reader.read()  # to its end
+
+
+async def test_what_took_a_handshake_is_gone_at_once(engine: RunningEngine) -> None:
+    def alive() -> int:
+        return sum(type(each) is HttpWire for each in gc.get_objects())
+
+    before = alive()
+    gc.disable()
+    try:
+        socket = await RawSocket.open("127.0.0.1", engine.port)
+        await socket.handshake("/v1/graphql", {"Sec-WebSocket-Protocol": "graphql-transport-ws"})
+        assert await socket.answers_ping()
+        assert alive() <= before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("beginning", [b"GET /", b"GET / HTTP/1.1\r\nCookie: "])

@@ -34,3 +34,8 @@ class HttpWire(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._kept = 0
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        # They know each other, and this connection's end is told to the WebSocket's protocol alone.
+        self.parser = None  # type: ignore[assignment]
