@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,27 @@ async def test_a_reader_who_scrolls_up_in_a_fast_answer_is_left_in_peace(
     assert place
     assert now
     assert now["y"] == pytest.approx(place["y"], abs=2)
+
+
+async def test_a_fast_answer_lets_go_of_a_reader_who_scrolls_up_in_small_steps(
+    model_stack: Stack, model: Model, visitors: Any
+) -> None:
+    page = await (await visitors(model_stack)).register()
+    model.words, model.pause, model.at_once = [f"line {number}\n\n" for number in range(500)], 0.02, 300
+    model.go.clear()
+    await send(page, "Count")
+    messages = page.get_by_test_id("messages")
+    await expect(messages).to_contain_text("line 40")
+    await page.locator(".scroller").hover()
+    for _ in range(30):
+        await page.mouse.wheel(0, -4)
+        await asyncio.sleep(0.02)
+    await expect(page.get_by_test_id("jump-to-latest")).to_be_visible()
+    top = await page.locator(".scroller").evaluate("element => element.scrollTop")
+    await expect(messages).to_contain_text("line 200")
+    assert await page.locator(".scroller").evaluate("element => element.scrollTop") == pytest.approx(
+        top, abs=2
+    )
 
 
 async def test_the_page_follows_the_answer_until_the_reader_scrolls_up(

@@ -28,6 +28,9 @@ const AHEAD = { top: 900, bottom: 900 };
 const SOON = 20;
 const FLASH = 2200;
 const MOVES = ["wheel", "touchmove", "pointerdown", "keydown"];
+const KEYS_UP = ["ArrowUp", "PageUp", "Home"];
+// Milliseconds after which the page no longer moves because somebody moved it.
+const MOVING = 600;
 
 const dayOf = (moment) => new Date(moment).toDateString();
 
@@ -154,18 +157,21 @@ export function MessageList({ owner: told, live, reachable, longest, onContinue,
     steered.current = true;
     list.current?.scrollToIndex(place);
   };
+  const movedUp = useRef(-MOVING);
   const look = useCallback(() => {
     const { scrollTop, scrollHeight, clientHeight } = scroller.current;
     const near = scrollHeight - clientHeight - scrollTop <= NEAR;
-    // What shrinks for a moment brings nobody to the end: one scrolls there.
+    // What shrinks for a moment brings nobody to the end, and takes nobody away: one scrolls there. Whoever scrolls up
+    // goes free at the first pixel: in small steps nobody would get beyond NEAR before the answer grows again.
     if (scrollTop < lastTop.current - 1) {
-      if (!near) following.current = steered.current = false;
+      if (!near || performance.now() - movedUp.current < MOVING) following.current = steered.current = false;
     } else if (near) following.current = true;
     lastTop.current = scrollTop;
     setAway(!following.current);
   }, []);
-  const free = useCallback(() => {
+  const free = useCallback(({ type, deltaY, key }) => {
     held.current = "";
+    if (type === "touchmove" || deltaY < 0 || KEYS_UP.includes(key)) movedUp.current = performance.now();
   }, []);
   const attach = useCallback((element) => {
     scroller.current?.removeEventListener?.("scroll", look);
