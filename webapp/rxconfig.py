@@ -9,6 +9,11 @@ import reflex as rx
 #: Where it is named, what a tab shows outlives the process that serves it, and any process may serve it.
 REDIS = os.environ.get("CHAT_REDIS_URL") or None
 
+#: Seconds after which the state of a tab in which nothing happens is dropped. Most such tabs are gone: a page that is
+#: loaded anew is a new one for Reflex, which keeps the old one for an hour by default. Where somebody is there all the
+#: same, whatever happens next opens the page anew (state/page.py).
+FORGOTTEN_AFTER = 600
+
 
 class OwnPage(rx.plugins.Plugin):
     """What Reflex's own part of the page does otherwise here."""
@@ -69,6 +74,7 @@ config = rx.Config(
     show_built_with_reflex=False,
     redis_url=REDIS,
     state_manager_mode="redis" if REDIS else "memory",
+    redis_token_expiration=FORGOTTEN_AFTER,  # in memory as well
     cors_allowed_origins=(),  # guard.py decides
     plugins=[
         OwnPage(),

@@ -56,21 +56,18 @@ class Auth(rx.State):
     notice: str = ""
     error: str = ""
     busy: bool = False
-    _next: str = "/chat"
 
     @rx.event
     async def open_sign_in(self) -> Any:
         """Says why one is here; whoever is signed in already is led on."""
-        query = parse_qs(urlsplit(str(self.router.url)).query)
-        reason = query.get("reason", [""])[0]
+        reason = self._asked_for("reason")
         self.notice = words_of(self)(REASONS[reason]) if reason in REASONS else ""
-        self._next = local_path(query.get("next", ["/chat"])[0])
         self.error, self.busy = "", False
         try:
             await services().logins.look(login_id_of(self))
         except (SignedOut, ApiError):
             return None
-        return rx.redirect(self._next)
+        return rx.redirect(local_path(self._asked_for("next")))
 
     @rx.event
     async def sign_in(self, form: dict[str, Any]) -> AsyncIterator[Any]:
@@ -90,6 +87,10 @@ class Auth(rx.State):
         self.reset()
         return page_calls.tell("chat-leave")  # sign_out.jsx
 
+    def _asked_for(self, name: str) -> str:
+        """What the page's address says."""
+        return parse_qs(urlsplit(str(self.router.url)).query).get(name, [""])[0]
+
     async def _enter(self, form: dict[str, Any], *, new: bool) -> AsyncIterator[Any]:
         username, password = str(form.get("username", "")).strip(), str(form.get("password", ""))
         words = words_of(self)
@@ -106,7 +107,7 @@ class Auth(rx.State):
         except ApiError as exc:
             self.error, self.busy = explain(exc, words), False
             return
-        yield page_calls.fetch_cookie(login_cookie.BEGIN, ticket, self._next)
+        yield page_calls.fetch_cookie(login_cookie.BEGIN, ticket, local_path(self._asked_for("next")))
 
 
 def missing(username: str, password: str, words: Words, *, new: bool) -> str:
