@@ -88,8 +88,9 @@ async def test_a_failed_answer_says_so_and_another_can_be_had(
     await expect(page.get_by_test_id("version")).to_have_text("2/2")
 
 
+@pytest.mark.parametrize(("steps", "pixels"), [(1, 600), (30, 4)], ids=["by a wheel", "by a trackpad"])
 async def test_a_reader_who_scrolls_up_in_a_fast_answer_is_left_in_peace(
-    model_stack: Stack, model: Model, visitors: Any
+    model_stack: Stack, model: Model, visitors: Any, steps: int, pixels: int
 ) -> None:
     page = await (await visitors(model_stack)).register()
     model.words, model.pause, model.at_once = [f"line {number}\n\n" for number in range(500)], 0.02, 300
@@ -98,7 +99,9 @@ async def test_a_reader_who_scrolls_up_in_a_fast_answer_is_left_in_peace(
     messages = page.get_by_test_id("messages")
     await expect(messages).to_contain_text("line 40")
     await page.locator(".scroller").hover()
-    await page.mouse.wheel(0, -600)
+    for _ in range(steps):
+        await page.mouse.wheel(0, -pixels)
+        await asyncio.sleep(0.02)
     await expect(page.get_by_test_id("jump-to-latest")).to_be_visible()
     line = messages.get_by_text("line 30", exact=True)
     place = await line.bounding_box()
@@ -107,27 +110,6 @@ async def test_a_reader_who_scrolls_up_in_a_fast_answer_is_left_in_peace(
     assert place
     assert now
     assert now["y"] == pytest.approx(place["y"], abs=2)
-
-
-async def test_a_fast_answer_lets_go_of_a_reader_who_scrolls_up_in_small_steps(
-    model_stack: Stack, model: Model, visitors: Any
-) -> None:
-    page = await (await visitors(model_stack)).register()
-    model.words, model.pause, model.at_once = [f"line {number}\n\n" for number in range(500)], 0.02, 300
-    model.go.clear()
-    await send(page, "Count")
-    messages = page.get_by_test_id("messages")
-    await expect(messages).to_contain_text("line 40")
-    await page.locator(".scroller").hover()
-    for _ in range(30):
-        await page.mouse.wheel(0, -4)
-        await asyncio.sleep(0.02)
-    await expect(page.get_by_test_id("jump-to-latest")).to_be_visible()
-    top = await page.locator(".scroller").evaluate("element => element.scrollTop")
-    await expect(messages).to_contain_text("line 200")
-    assert await page.locator(".scroller").evaluate("element => element.scrollTop") == pytest.approx(
-        top, abs=2
-    )
 
 
 async def test_the_page_follows_the_answer_until_the_reader_scrolls_up(
