@@ -70,6 +70,38 @@ async def test_a_key_has_one_source(bookshop: Served, mutation: str, refusal: tu
 
 
 @pytest.mark.parametrize(
+    ("mutation", "refusal"),
+    [
+        pytest.param(
+            """insert_book(objects: [{title: "ok", writer: {
+                data: {name: "Ada"}, on_conflict: {constraint: writer_name_key, update_columns: []}}}])""",
+            (
+                "not-supported",
+                "$.selectionSet.insert_book.args.objects[0].writer",
+                'cannot proceed to insert object relation "writer" since insert to table "writer" affects zero rows',
+            ),
+            id="what it refers to",
+        ),
+        pytest.param(
+            """insert_writer(objects: [{name: "Ada", books: {data: [{title: "ok"}]}}],
+                on_conflict: {constraint: writer_name_key, update_columns: []})""",
+            (
+                "not-supported",
+                "$.selectionSet.insert_writer.args.objects",
+                'cannot proceed to insert array relations since insert to table "writer" affects zero rows',
+            ),
+            id="what refers to it",
+        ),
+    ],
+)
+async def test_a_conflict_that_does_nothing_leaves_no_row_to_depend_on(
+    bookshop: Served, mutation: str, refusal: tuple[str, str, str]
+) -> None:
+    """`insertObjRel` and `insertObject` in Hasura's Backends/Postgres/Execute/Insert.hs."""
+    assert await bookshop.refusal(ADMIN, f"mutation {{ {mutation} {{ affected_rows }} }}") == refusal
+
+
+@pytest.mark.parametrize(
     "mutation",
     [
         'insert_writer(objects: [{name: "Fay", books: {data: [{title: "ok"}, {title: "Engines"}]}}])',

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from hasura.engine.errors import EngineError
+from hasura.engine.errors import NotSupported
 from hasura.engine.execute.failures import translated
 from hasura.engine.execute.statement import changed_records
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from psycopg import AsyncConnection
 
     from hasura.engine.execute.operands import Inputs
-    from hasura.engine.to_sql.mutations import BranchSql, NestedSql, TreeSql
+    from hasura.engine.to_sql.mutations import BranchSql, TreeSql
 
 Record = dict[str, Any]
 
@@ -29,7 +27,7 @@ async def insert_tree(
 
     Raises:
         PermissionFailed: a row broke the role's check.
-        EngineError: a row that others depend on was not inserted (a conflict that does nothing).
+        NotSupported: a row that others depend on was not inserted (a conflict that does nothing).
     """
     records: list[Record] = []
     affected = 0
@@ -49,9 +47,10 @@ async def _branch(
         rows, written = await insert_tree(connection, nested.tree, replace(inputs, handed={}))
         affected += written
         if not rows:
-            raise EngineError(
+            raise NotSupported(
                 f'cannot proceed to insert object relation "{nested.nested.relationship}" since insert to table '
-                f'"{nested.tree.table[1]}" affects zero rows'
+                f'"{nested.tree.table[1]}" affects zero rows',
+                nested.tree.branches[0].path.removesuffix(".data"),
             )
         handed |= {ours: _text(rows[0][theirs]) for ours, theirs in nested.nested.pairs}
     with translated(branch.path):
@@ -59,24 +58,18 @@ async def _branch(
     records: list[Record] = orjson.loads(text)
     affected += len(records)
     for nested in branch.after:
-        affected += await _after(connection, tree, nested, records, inputs)
+        if not nested.tree.branches:
+            continue
+        if not records:
+            kind = "array" if nested.nested.many else "object"
+            raise NotSupported(
+                f"cannot proceed to insert {kind} relations since insert to table "
+                f'"{tree.table[1]}" affects zero rows',
+                branch.path,
+            )
+        given = {theirs: _text(records[0][ours]) for ours, theirs in nested.nested.pairs}
+        affected += (await insert_tree(connection, nested.tree, replace(inputs, handed=given)))[1]
     return records, affected
-
-
-async def _after(
-    connection: AsyncConnection[Any], tree: TreeSql, nested: NestedSql, records: list[Record], inputs: Inputs
-) -> int:
-    if not nested.tree.branches:
-        return 0
-    if not records:
-        kind = "array" if nested.nested.many else "object"
-        raise EngineError(
-            f'cannot proceed to insert {kind} relations since insert to table "{tree.table[1]}" affects zero rows'
-        )
-    handed: Mapping[str, str | None] = {
-        theirs: _text(records[0][ours]) for ours, theirs in nested.nested.pairs
-    }
-    return (await insert_tree(connection, nested.tree, replace(inputs, handed=handed)))[1]
 
 
 def _text(value: Any) -> str | None:
