@@ -93,7 +93,8 @@ async def test_terminated_connections_are_noticed_by_nobody(engine: RunningEngin
         for round_ in range(3):
             with psycopg.connect(database_url, autocommit=True) as connection:
                 connection.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ 'hasura-engine'"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name ~ 'hasura-engine' AND datname = current_database()"
                 )
             add_session(database_url, ada, f"round {round_}")
             for socket in watching:

@@ -119,7 +119,7 @@ async def test_what_could_not_be_announced_during_an_outage_is_announced_after_i
         with psycopg.connect(database_url, autocommit=True) as owner:
             query = (
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE application_name = 'hasura-engine-teller'"
+                " WHERE application_name = 'hasura-engine-teller' AND datname = current_database()"
             )
             assert owner.execute(query).fetchone() == (True,)
         await add(engine, ada, "a title")

@@ -166,7 +166,8 @@ async def test_terminated_connections_are_replaced(engine: RunningEngine, databa
         await socket.news()
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ 'hasura-engine'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name ~ 'hasura-engine' AND datname = current_database()"
             )
         add_session(database_url, ada, "meanwhile")
         assert await socket.news() == {"chat_sessions": [{"title": "meanwhile"}]}

@@ -142,7 +142,8 @@ async def test_running_requests_are_told_of_a_lost_connection_and_later_ones_do_
     await until(shop, "slow", 2)
     with psycopg.connect(shop.database_url) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ 'hasura-engine'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name ~ 'hasura-engine' AND datname = current_database()"
         )
     for answer in await asyncio.gather(*asked):
         assert answer.status_code == 503
@@ -157,7 +158,8 @@ async def test_idle_connections_that_were_lost_cost_no_request(shop: Shop) -> No
     await asyncio.gather(*(ask(shop, f"{{ a{n}: slow_articles {{ id }} }}") for n in range(4)))
     with psycopg.connect(shop.database_url) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name ~ 'hasura-engine'"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE application_name ~ 'hasura-engine' AND datname = current_database()"
         )
     for _ in range(6):
         assert (await ask(shop, TITLE)).json() == {"data": {"article_by_pk": {"title": "One"}}}

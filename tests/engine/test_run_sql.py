@@ -214,8 +214,8 @@ async def test_sql_runs_in_the_database_of_the_source_that_it_names(
 async def test_a_database_that_is_away_is_said_so(shop: Shop) -> None:
     with psycopg.connect(shop.database_url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE pid <> pg_backend_pid() AND usename = current_user"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
         )
     refused = await shop.sql("SELECT pg_terminate_backend(pg_backend_pid())", 400)
     assert refused["code"] == "postgres-error"
