@@ -101,7 +101,7 @@ def main() -> int:
 def _prepare_for_many_connections() -> None:
     # The collector comes when so many objects more are there than before, and looks at all that are young: with a
     # thousand connections a hundred thousand of them, for a tenth of a second, while everybody waits. It finds next to
-    # nothing, since what ends leaves no circles, and so comes rarely; to the old ones every tenth time.
+    # nothing, since what ends leaves hardly a circle, and so comes rarely; to the old ones every tenth time.
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 10, 100)

@@ -64,8 +64,8 @@ def _account_form(
                     rx.cond(Auth.busy, t("account.one-moment"), button),
                     type="submit",
                     class_name="primary-button wide",
-                    # Earlier, the browser would send the form itself, and that with the password in the address; or
-                    # what opens the page would come after the answer and take it away again.
+                    # Before the page's scripts run, the browser would send the form itself, with the password in the
+                    # address; before `open_sign_in` has, that would take the form's error away.
                     disabled=Auth.busy | ~rx.State.is_hydrated,
                 ),
                 on_submit=on_submit,
